@@ -1,0 +1,248 @@
+"""The broker: the one application service that every door and every client calls.
+
+It checks arguments and access, waits, sweeps, and tells the observer. State lives in the store.
+Every verb takes the caller as `who`; see `access`. Queue arguments are addresses (namespace, name).
+
+Verbs on the path of every message are plain functions that check and return an awaitable: the store's own where nothing
+is left to do after it. That spares each call a coroutine.
+"""
+
+from collections.abc import Awaitable, Sequence
+from typing import Protocol, TypeVar
+
+from crossdock.core.errors import CrossdockError, QueueClosed
+from crossdock.core.limits import BATCH_MESSAGES_MAX, DEFAULT_LEASE_MS
+from crossdock.core.model import DEFAULT_GROUP, Address, Delivery, Message, Receipt, SendResult
+from crossdock.storage.base import Failures, Store
+
+from . import checks
+from .access import LOCAL, Principal, check_access
+from .admin import Admin
+from .runtime import Runtime
+from .sweeper import Sweeper
+from .waiting import WaitingRoom
+
+T = TypeVar("T")
+
+
+class Observer(Protocol):
+    """The one hook for metrics, logs and traces. Called after each message verb by its caller; must not block."""
+
+    def done(self, verb: str, address: Address, count: int, started: int) -> None:
+        """`verb` succeeded for `count` messages; `started` is the clock's `now` when it began."""
+        ...
+
+    def failed(self, verb: str, address: Address, error: CrossdockError) -> None: ...
+
+
+class Broker(Admin):
+    """Queue verbs over one store. `Admin` holds those that manage and look."""
+
+    def __init__(self, store: Store, runtime: Runtime, observer: Observer | None = None) -> None:
+        self.store = store
+        self.runtime = runtime
+        self.clock = runtime.clock
+        self.observer = observer
+        self.room = WaitingRoom(runtime)
+        self.sweeper = Sweeper(store, runtime, self.room)
+        self.room.watched = self.sweeper.watch
+        self._now = runtime.clock.now
+        self._closed = False
+
+    async def open(self, sweep: bool = False) -> None:
+        """Open the store. `sweep` keeps a steady sweep running, as a server wants; verbs do what is due anyway."""
+        await self.store.open(self._now())
+        if sweep:
+            self.sweeper.start()
+
+    async def close(self) -> None:
+        """Take no new work, end every wait, stop sweeping, close the store. A second call does nothing."""
+        if self._closed:
+            return
+        self.end_waits()
+        self.sweeper.stop()
+        await self.store.close()
+
+    def end_waits(self) -> None:
+        """Take no new sends and receives and let waiting ones return empty; answers to deliveries still work."""
+        self._closed = True
+        self.room.close()
+
+    # Messages
+
+    def send(self, address: Address, messages: Sequence[Message], who: Principal = LOCAL) -> Awaitable[SendResult]:
+        """Accept all messages or none. The Message objects belong to the store afterwards.
+
+        Raises InvalidArgument, QueueNotFound, QueueFull, DedupConflict, MessageExpired, QueueClosed.
+        """
+        if self._closed:
+            raise QueueClosed("the broker is shutting down")
+        if who is not LOCAL:
+            check_access(who, address[0], address[1], "send")
+        checks.check_messages(messages)
+        now = self._now()
+        step = self.store.send(address, messages, now)
+        return (
+            step if self.observer is None else self._observed(self.observer, "send", address, len(messages), step, now)
+        )
+
+    def receive(
+        self,
+        address: Address,
+        group: str = DEFAULT_GROUP,
+        limit: int = 1,
+        lease: int = 0,
+        wait: int = 0,
+        consumer: str = "",
+        auto_ack: bool = False,
+        default_lease: int = DEFAULT_LEASE_MS,
+        who: Principal = LOCAL,
+    ) -> Awaitable[list[Delivery]]:
+        """Lease up to `limit` messages, waiting up to `wait` ms for the first.
+
+        The lease is `lease` ms, else the queue's setting, else the door's `default_lease`.
+        Cancelling the call gives back what it was about to get; with `auto_ack` it is gone (at most once).
+        Raises InvalidArgument, QueueNotFound, QueueClosed (also for one wait too many).
+        """
+        if self._closed:
+            raise QueueClosed("the broker is shutting down")
+        if who is not LOCAL:
+            check_access(who, address[0], address[1], "receive")
+        checks.check_receive(group, limit, lease, wait, consumer)
+        if wait:
+            return self._receive_waiting(address, group, limit, lease, wait, consumer, auto_ack, default_lease)
+        return self._receive(address, group, limit, lease, consumer, auto_ack, default_lease)
+
+    def _receive(
+        self,
+        address: Address,
+        group: str,
+        limit: int,
+        lease: int,
+        consumer: str,
+        auto_ack: bool,
+        default_lease: int,
+    ) -> Awaitable[list[Delivery]]:
+        now = self._now()
+        step = self.store.receive(address, group, limit, lease, now, consumer, auto_ack, default_lease)
+        if self.store.abilities.suspends and not auto_ack:
+            step = self.runtime.finish(step, lambda got: self._give_back(address, group, got))
+        return step if self.observer is None else self._observed(self.observer, "receive", address, 0, step, now)
+
+    async def _give_back(self, address: Address, group: str, deliveries: Sequence[Delivery]) -> None:
+        """Return leases whose consumer went away before it saw them."""
+        if deliveries:
+            await self.nack(address, group, deliveries, delay=0)
+
+    async def _receive_waiting(
+        self,
+        address: Address,
+        group: str,
+        limit: int,
+        lease: int,
+        wait: int,
+        consumer: str,
+        auto_ack: bool,
+        default_lease: int,
+    ) -> list[Delivery]:
+        if not self.room.occupied(address, group):
+            deliveries = await self._receive(address, group, limit, lease, consumer, auto_ack, default_lease)
+            if deliveries:
+                return deliveries
+        place = self.room.join(address, group, self._now() + wait)
+        try:
+            self.sweeper.nudge()
+            while not self._closed:
+                deliveries = await self._receive(address, group, limit, lease, consumer, auto_ack, default_lease)
+                if deliveries:
+                    self.room.served(place, more=len(deliveries) == limit)
+                    return deliveries
+                if place.over:
+                    break
+                waiter = self.room.ask(place)
+                if waiter is not None:
+                    await waiter
+            return []
+        finally:
+            self.room.leave(address, group, place)
+
+    # Answers to deliveries. Each returns what failed, by index; the others succeeded.
+
+    def ack(
+        self, address: Address, group: str, receipts: Sequence[Receipt], who: Principal = LOCAL
+    ) -> Awaitable[Failures]:
+        """The messages are done, for this group."""
+        if who is not LOCAL:
+            check_access(who, address[0], address[1], "receive")
+        if not 0 < len(receipts) <= BATCH_MESSAGES_MAX:
+            checks.check_batch("receipts", len(receipts))
+        now = self._now()
+        step = self.store.ack(address, group, receipts, now)
+        return (
+            step if self.observer is None else self._observed(self.observer, "ack", address, len(receipts), step, now)
+        )
+
+    def nack(
+        self,
+        address: Address,
+        group: str,
+        receipts: Sequence[Receipt],
+        delay: int | None = None,
+        error: str = "",
+        who: Principal = LOCAL,
+    ) -> Awaitable[Failures]:
+        """Try again later: after `delay` ms, or after the queue's backoff when None."""
+        check_access(who, address[0], address[1], "receive")
+        checks.check_nack(len(receipts), delay)
+        now = self._now()
+        jitter = self.runtime.random()
+        step = self.store.nack(address, group, receipts, now, jitter, delay, checks.cut_error(error))
+        return (
+            step if self.observer is None else self._observed(self.observer, "nack", address, len(receipts), step, now)
+        )
+
+    def reject(
+        self, address: Address, group: str, receipts: Sequence[Receipt], error: str = "", who: Principal = LOCAL
+    ) -> Awaitable[Failures]:
+        """Dead-letter now."""
+        check_access(who, address[0], address[1], "receive")
+        checks.check_batch("receipts", len(receipts))
+        now = self._now()
+        step = self.store.reject(address, group, receipts, now, checks.cut_error(error))
+        return (
+            step
+            if self.observer is None
+            else self._observed(self.observer, "reject", address, len(receipts), step, now)
+        )
+
+    def extend(
+        self, address: Address, group: str, receipts: Sequence[Receipt], lease: int, who: Principal = LOCAL
+    ) -> Awaitable[Failures]:
+        """Let the leases end `lease` ms from now."""
+        check_access(who, address[0], address[1], "receive")
+        checks.check_extend(len(receipts), lease)
+        now = self._now()
+        step = self.store.extend(address, group, receipts, lease, now)
+        return (
+            step
+            if self.observer is None
+            else self._observed(self.observer, "extend", address, len(receipts), step, now)
+        )
+
+    async def _observed(
+        self, observer: Observer, verb: str, address: Address, count: int, step: Awaitable[T], started: int
+    ) -> T:
+        """Await a verb and tell the observer how it went."""
+        try:
+            result = await step
+        except CrossdockError as error:
+            observer.failed(verb, address, error)
+            raise
+        if isinstance(result, list):
+            count = len(result)
+        elif isinstance(result, dict):
+            count -= len(result)
+            for failure in result.values():
+                observer.failed(verb, address, failure)
+        observer.done(verb, address, count, started)
+        return result

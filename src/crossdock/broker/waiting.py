@@ -1,0 +1,180 @@
+"""The waiting room: long polls, first come first served, one line for each group of a queue."""
+
+import heapq
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from crossdock.core.errors import QueueClosed
+from crossdock.core.limits import WAITERS_MAX
+from crossdock.core.model import Address
+
+from .runtime import Runtime, Waiter
+
+
+class Line:
+    """The places of one group of a queue."""
+
+    __slots__ = ("asleep", "members")
+
+    def __init__(self) -> None:
+        self.asleep: deque[Place] = deque()
+        """Places not woken yet, in order of arrival."""
+        self.members = 0
+
+    def lie_down(self, place: "Place") -> None:
+        """Put a place among the sleepers, where its arrival says."""
+        index = len(self.asleep)
+        if self.asleep and self.asleep[-1].serial > place.serial:
+            index = next(i for i, other in enumerate(self.asleep) if other.serial > place.serial)
+        self.asleep.insert(index, place)
+
+    def wake(self, count: int) -> int:
+        """Wake up to `count` sleepers from the front; returns how many."""
+        woken = min(count, len(self.asleep))
+        for _ in range(woken):
+            self.asleep.popleft().wake()
+        return woken
+
+
+class Place:
+    """One long poll's place in its line."""
+
+    __slots__ = ("deadline", "line", "over", "serial", "waiter", "woken")
+
+    def __init__(self, line: Line, serial: int, deadline: int) -> None:
+        self.line = line
+        self.serial = serial
+        self.deadline = deadline
+        """When the wait ends without a message; 0 once the place was given up."""
+        self.over = False
+        """Whether the wait has ended without a message."""
+        self.woken = False
+        self.waiter: Waiter | None = None
+
+    def wake(self) -> None:
+        self.woken = True
+        if self.waiter is not None:
+            self.waiter.wake()
+
+
+class WaitingRoom:
+    """Who waits where. Safe to use from any thread; its lock is held over its own few lines only."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._lock = threading.Lock()
+        self._lines: dict[Address, dict[str, Line]] = {}
+        self._deadlines: list[tuple[int, int, Place]] = []
+        self.watched: Callable[[bool], None] = lambda waiting: None
+        """Called when the first comes in, before it looks for messages again, and when the last has left."""
+        self.members = 0
+        """How many wait, in all lines."""
+        self._serial = 0
+        self.closed = False
+        """Whether waits are over for good."""
+        self.wakeups = 0
+        """Wake-ups for messages so far."""
+
+    def occupied(self, address: Address, group: str) -> bool:
+        """Whether somebody waits there."""
+        return group in self._lines.get(address, ())
+
+    def join(self, address: Address, group: str, deadline: int) -> Place:
+        """Take the last place of a line. Raises QueueClosed when the room is closed or full."""
+        with self._lock:
+            if self.closed:
+                raise QueueClosed("the broker is shutting down")
+            if self.members >= WAITERS_MAX:
+                raise QueueClosed(f"{WAITERS_MAX} receives are waiting already")
+            self.members += 1
+            if self.members == 1:
+                self.watched(True)
+            self._serial += 1
+            line = self._lines.setdefault(address, {}).setdefault(group, Line())
+            place = Place(line, self._serial, deadline)
+            line.members += 1
+            line.asleep.append(place)
+            heapq.heappush(self._deadlines, (deadline, place.serial, place))
+            return place
+
+    def leave(self, address: Address, group: str, place: Place) -> None:
+        """Give a place up. A wake-up that it got and did not use goes to the next in line."""
+        with self._lock:
+            groups = self._lines[address]
+            line = groups[group]
+            if not place.woken:
+                line.asleep.remove(place)
+            elif not place.over:
+                line.wake(1)
+            place.deadline = 0
+            self.members -= 1
+            if not self.members:
+                self.watched(False)
+            line.members -= 1
+            if not line.members:
+                del groups[group]
+                if not groups:
+                    del self._lines[address]
+            if len(self._deadlines) > 2 * self.members + 64:
+                self._deadlines = [entry for entry in self._deadlines if entry[2].deadline]
+                heapq.heapify(self._deadlines)
+
+    def served(self, place: Place, more: bool) -> None:
+        """Note that the place's wake-up was used. With `more` the next in line is woken: there may be more to get."""
+        with self._lock:
+            if place.woken and not place.over:
+                place.woken = False
+                place.line.lie_down(place)
+            if more:
+                place.line.wake(1)
+
+    def ask(self, place: Place) -> Waiter | None:
+        """Something to wait on; None when the place was woken since it last looked and should look again."""
+        with self._lock:
+            if place.woken:
+                if not place.over:
+                    place.woken = False
+                    place.line.lie_down(place)
+                return None
+            place.waiter = self._runtime.waiter()
+            return place.waiter
+
+    def wake(self, address: Address, count: int) -> None:
+        """Wake up to `count` of each group's line: that many messages became ready."""
+        with self._lock:
+            for line in self._lines.get(address, {}).values():
+                self.wakeups += line.wake(count)
+
+    def wake_heads(self, addresses: Iterable[Address] | None = None) -> None:
+        """Wake the first of each line, of these queues or of all: something may have become ready there."""
+        with self._lock:
+            for address in list(self._lines) if addresses is None else addresses:
+                for line in self._lines.get(address, {}).values():
+                    self.wakeups += line.wake(1)
+
+    def expire(self, now: int) -> int:
+        """End the waits whose deadline has passed; returns the next deadline, 0 without any."""
+        with self._lock:
+            while self._deadlines:
+                deadline, _, place = self._deadlines[0]
+                if place.deadline and deadline > now:
+                    return deadline
+                heapq.heappop(self._deadlines)
+                if place.deadline:
+                    self._end(place)
+            return 0
+
+    def close(self) -> None:
+        """End every wait; no new ones are taken."""
+        with self._lock:
+            self.closed = True
+            for _, _, place in self._deadlines:
+                if place.deadline:
+                    self._end(place)
+
+    def _end(self, place: Place) -> None:
+        place.over = True
+        if not place.woken:
+            place.line.asleep.remove(place)
+        place.wake()

@@ -1,0 +1,48 @@
+"""A thread with an asyncio loop, for blocking callers of what has to wait."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable
+from typing import Protocol, TypeVar
+
+from crossdock.core.errors import QueueClosed
+
+T = TypeVar("T")
+
+
+class Runner(Protocol):
+    """Awaits something for a blocking caller."""
+
+    def __call__(self, step: Awaitable[T]) -> T: ...
+
+
+class LoopThread:
+    """Runs awaitables on its loop while the caller blocks. Ctrl-C in the caller cancels what it waits for."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="crossdock-client", daemon=True)
+        self._thread.start()
+
+    def run(self, step: Awaitable[T]) -> T:
+        """Await `step` on the loop. Raises what it raises; QueueClosed after `stop`."""
+        if not self._thread.is_alive():
+            if asyncio.iscoroutine(step):
+                step.close()
+            raise QueueClosed("the connection is closed")
+        future = asyncio.run_coroutine_threadsafe(_await(step), self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def stop(self) -> None:
+        """End the loop and the thread."""
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+async def _await(step: Awaitable[T]) -> T:
+    return await step

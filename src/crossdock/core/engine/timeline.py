@@ -1,0 +1,107 @@
+"""Items by the time they fall due. Cheap where items arrive in order, which leases, delays and expiry mostly do."""
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+NEVER = 2**63
+_DEAD_MIN = 64
+
+
+class Timed(Protocol):
+    """What the engine's timer knows of a timeline."""
+
+    scheduled: int
+    """When the timer looks here next; NEVER when nothing is waiting."""
+
+    def next_due(self) -> int: ...
+
+    def fire(self, now: int) -> None: ...
+
+
+class Timeline(Generic[T]):
+    """A queue for items in order, a heap for the rest. Items that are no longer live are skipped when met.
+
+    `due` is an item's time, `live` whether it still counts, `all_live` every item that does, `work` what to do with
+    live items that fell due. `trim` keeps memory in proportion to what is live.
+    """
+
+    __slots__ = ("_all_live", "_due", "_in_order", "_live", "_rest", "_serial", "_work", "scheduled")
+
+    def __init__(
+        self,
+        due: Callable[[T], int],
+        live: Callable[[T], bool],
+        all_live: Callable[[], Iterable[T]],
+        work: Callable[[list[T], int], None],
+    ) -> None:
+        self._due = due
+        self._live = live
+        self._all_live = all_live
+        self._work = work
+        self.scheduled = NEVER
+        self._in_order: deque[T] = deque()
+        self._rest: list[tuple[int, int, T]] = []
+        self._serial = 0
+
+    def add(self, item: T) -> None:
+        """Add one item."""
+        due = self._due(item)
+        if not self._in_order or due >= self._due(self._in_order[-1]):
+            self._in_order.append(item)
+        else:
+            self._serial += 1
+            heapq.heappush(self._rest, (due, self._serial, item))
+
+    def extend(self, items: Sequence[T], due: int) -> None:
+        """Add items that fall due together."""
+        if not self._in_order or due >= self._due(self._in_order[-1]):
+            self._in_order.extend(items)
+        else:
+            for item in items:
+                self.add(item)
+
+    def fire(self, now: int) -> None:
+        """Do the work of the live items that are due."""
+        due = self.pop_due(now)
+        if due:
+            self._work(due, now)
+
+    def pop_due(self, now: int) -> list[T]:
+        """Take out the live items that are due."""
+        due: list[T] = []
+        while self._in_order and self._due(self._in_order[0]) <= now:
+            self._take(self._in_order.popleft(), due)
+        while self._rest and self._rest[0][0] <= now:
+            self._take(heapq.heappop(self._rest)[2], due)
+        return due
+
+    def _take(self, item: T, into: list[T]) -> None:
+        if self._live(item):
+            into.append(item)
+
+    def next_due(self) -> int:
+        """When the first live item falls due, NEVER without any."""
+        while self._in_order and not self._live(self._in_order[0]):
+            self._in_order.popleft()
+        while self._rest and not self._live(self._rest[0][2]):
+            heapq.heappop(self._rest)
+        first = self._due(self._in_order[0]) if self._in_order else NEVER
+        return min(first, self._rest[0][0]) if self._rest else first
+
+    def pop_first(self) -> T | None:
+        """Take out the first live item, None without any."""
+        if self.next_due() == NEVER:
+            return None
+        if self._rest and (not self._in_order or self._rest[0][0] < self._due(self._in_order[0])):
+            return heapq.heappop(self._rest)[2]
+        return self._in_order.popleft()
+
+    def trim(self, live: int) -> None:
+        """Drop dead items where they outnumber the `live` ones. Amortised O(1)."""
+        if len(self._in_order) + len(self._rest) > 2 * live + _DEAD_MIN:
+            self._in_order = deque(sorted(self._all_live(), key=self._due))
+            self._rest = []

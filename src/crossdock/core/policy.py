@@ -1,0 +1,161 @@
+"""Decisions about messages, as pure functions of plain data. Engine and SQL stores both ask here."""
+
+from hashlib import blake2b
+
+from .errors import InvalidArgument, MessageExpired
+from .limits import (
+    BACKOFF_MS_MAX,
+    DEFAULT_BACKOFF_MS,
+    DEFAULT_DEDUP_WINDOW_MS,
+    DEFAULT_MAX_ATTEMPTS,
+)
+from .model import (
+    ATTEMPTS,
+    DEAD_LETTER_HEADERS,
+    ERROR,
+    ORIGIN_GROUP,
+    ORIGIN_ID,
+    ORIGIN_QUEUE,
+    REASON,
+    Headers,
+    Message,
+    Reason,
+    Settings,
+)
+
+DEAD_LETTER_SUFFIX = ".dlq"
+REFUSED_DELAY_MS = 30_000
+"""How long a message waits when its dead-letter queue refused it."""
+
+DEFAULTS = Settings(
+    max_attempts=DEFAULT_MAX_ATTEMPTS,
+    backoff=DEFAULT_BACKOFF_MS,
+    ttl=0,
+    dedup_window=DEFAULT_DEDUP_WINDOW_MS,
+)
+
+
+class Rules:
+    """The settings of one queue with every default filled in."""
+
+    __slots__ = (
+        "backoff",
+        "dead_letter",
+        "dead_letter_expired",
+        "dedup_window",
+        "drop_oldest",
+        "lease",
+        "max_attempts",
+        "max_bytes",
+        "max_messages",
+        "paused",
+        "topic",
+        "ttl",
+    )
+
+    def __init__(self, name: str, settings: Settings, defaults: Settings = DEFAULTS) -> None:
+        last_resort = name.endswith(DEAD_LETTER_SUFFIX)
+        max_attempts = settings.max_attempts
+        if max_attempts is None:
+            max_attempts = 0 if last_resort else defaults.max_attempts
+        self.max_attempts: int = max_attempts or 0
+        self.backoff: int = _first(settings.backoff, defaults.backoff, DEFAULT_BACKOFF_MS)
+        self.ttl: int = _first(settings.ttl, defaults.ttl, 0)
+        self.dedup_window: int = _first(settings.dedup_window, defaults.dedup_window, DEFAULT_DEDUP_WINDOW_MS)
+        self.dead_letter: str = dead_letter_name(name, settings)
+        self.dead_letter_expired: bool = settings.dead_letter_expired
+        self.max_messages: int | None = _min(settings.max_messages, defaults.max_messages)
+        self.max_bytes: int | None = _min(settings.max_bytes, defaults.max_bytes)
+        self.drop_oldest: bool = settings.overflow == "drop-oldest"
+        self.lease: int = settings.lease or defaults.lease or 0
+        self.paused: bool = settings.paused
+        self.topic: bool = settings.kind == "topic"
+
+    def used_up(self, attempts: int) -> bool:
+        """Whether a message that was handed out `attempts` times has no attempt left."""
+        return 0 < self.max_attempts <= attempts
+
+
+def _first(*values: int | None) -> int:
+    return next(value for value in values if value is not None)
+
+
+def _min(value: int | None, default: int | None) -> int | None:
+    return default if value is None else value
+
+
+def dead_letter_name(name: str, settings: Settings) -> str:
+    """Name of the dead-letter queue of queue `name`; "" when it has none."""
+    if settings.dead_letter is not None:
+        return settings.dead_letter
+    return "" if name.endswith(DEAD_LETTER_SUFFIX) else name + DEAD_LETTER_SUFFIX
+
+
+def check_cycle(name: str, settings: Settings, others: dict[str, Settings]) -> None:
+    """Raise InvalidArgument when dead letters of queue `name` could come back to a queue already passed.
+
+    `others` holds the settings of the existing queues of the namespace, or at least those of the chain.
+    """
+    seen = {name}
+    current = dead_letter_name(name, settings)
+    while current:
+        if current in seen:
+            raise InvalidArgument("dead_letter", settings.dead_letter, f"must not lead back to queue {current!r}")
+        seen.add(current)
+        current = dead_letter_name(current, others.get(current, Settings()))
+
+
+def check_same_kind(old: Settings, new: Settings) -> None:
+    """Raise InvalidArgument when the two settings differ in kind, which never changes."""
+    if old.kind != new.kind:
+        raise InvalidArgument("kind", new.kind, f"must stay {old.kind!r}")
+
+
+def retry_delay(backoff: int, attempt: int, jitter: float) -> int:
+    """Milliseconds until the next hand-out after a nack of hand-out number `attempt`.
+
+    `backoff * 2^(attempt-1)`, capped at BACKOFF_MS_MAX, plus up to a tenth of it; `jitter` is in [0, 1).
+    """
+    delay = min(backoff << min(attempt - 1, 40), BACKOFF_MS_MAX)
+    return delay + int(delay * 0.1 * jitter)
+
+
+def accept(message: Message, rules: Rules, now: int) -> None:
+    """Fill in the times of a message accepted at `now`. Raises MessageExpired when it could never be delivered."""
+    message.enqueued_at = now
+    if message.delay:
+        message.deliver_at = now + message.delay
+    elif message.deliver_at < now:
+        message.deliver_at = now
+    ttl = message.ttl or rules.ttl
+    message.expires_at = now + ttl if ttl else 0
+    if ttl and message.expires_at <= message.deliver_at:
+        raise MessageExpired(f"ttl of {ttl} ms ends before the message is due")
+
+
+def body_digest(body: bytes) -> bytes:
+    """What is kept of a body to tell a duplicate from a conflict: 8 bytes."""
+    return blake2b(body, digest_size=8).digest()
+
+
+def dead_letter_headers(
+    headers: Headers | None, queue: str, group: str, reason: Reason, error: str, attempts: int, origin_id: int = 0
+) -> Headers:
+    """Headers of a dead letter; `origin_id` only when it could not keep its id."""
+    marked = strip_dead_letter_headers(headers) or {}
+    marked[ORIGIN_QUEUE] = queue
+    marked[ORIGIN_GROUP] = group
+    marked[REASON] = reason
+    marked[ATTEMPTS] = str(attempts)
+    if error:
+        marked[ERROR] = error
+    if origin_id:
+        marked[ORIGIN_ID] = str(origin_id)
+    return marked
+
+
+def strip_dead_letter_headers(headers: Headers | None) -> Headers | None:
+    """A copy without the headers that dead-lettering added; None when nothing is left."""
+    if not headers:
+        return None
+    return {name: value for name, value in headers.items() if name not in DEAD_LETTER_HEADERS} or None
