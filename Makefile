@@ -28,7 +28,7 @@ format: $(DEV) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff format --quiet .
 
 bench: $(DEV) ## Measure throughput and latency, with the raw limit beside each number
-	@$(BIN)/crossdock bench $(ARGS)
+	@$(BIN)/crossdock bench $(or $(ARGS),--versus)
 
 campaign: $(DEV) ## Run the tests many times longer (hours); the report goes to ./campaigns
 	@CROSSDOCK_CAMPAIGN=1 $(BIN)/pytest -n 2 --timeout 14400 \

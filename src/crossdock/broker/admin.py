@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from crossdock.core.clock import Clock
-from crossdock.core.limits import BATCH_MESSAGES_MAX, PEEK_MESSAGES_MAX, check_name, check_range
+from crossdock.core.errors import InvalidArgument, QueueClosed
+from crossdock.core.limits import PEEK_MESSAGES_MAX, check_name, check_range
 from crossdock.core.model import DEFAULT_GROUP, Address, Message, Peeked, QueueStats, Settings, State
 from crossdock.storage.base import Store
 
@@ -18,9 +19,13 @@ class Admin:
     store: Store
     clock: Clock
     room: WaitingRoom
+    closed = False
+    """Whether the store is closed, or about to be."""
 
     def _allow(self, who: Principal, address: Address, permission: Permission) -> int:
-        """Check access; returns the time of the call."""
+        """Check access; returns the time of the call. Raises QueueClosed once the broker is closed."""
+        if self.closed:
+            raise QueueClosed("the connection is closed")
         check_access(who, address[0], address[1], permission)
         return self.clock.now()
 
@@ -47,7 +52,7 @@ class Admin:
 
     async def queues(self, namespace: str, who: Principal = LOCAL) -> list[str]:
         """Names of the queues of a namespace, in order."""
-        check_access(who, namespace, "*", "read")
+        self._allow(who, (namespace, "*"), "read")
         return [address[1] for address in await self.store.queues(namespace)]
 
     async def stats(self, address: Address, who: Principal = LOCAL) -> QueueStats:
@@ -85,23 +90,26 @@ class Admin:
         """Messages the group is not done with, by id, above `after` (below, when descending)."""
         now = self._allow(who, address, "read")
         check_range("limit", limit, 1, PEEK_MESSAGES_MAX)
-        check_range("after", after, 0, 2**63 - 1)
+        check_range("after", after, 0, checks.ID_MAX)
+        if state not in (None, "delayed", "ready", "leased"):
+            raise InvalidArgument("state", state, "must be delayed, ready or leased")
         return await self.store.browse(address, check_name("group", group), limit, now, after, descending, state)
 
     async def message(self, address: Address, message_id: int, who: Principal = LOCAL) -> Message:
         """One stored message. Raises MessageNotFound."""
-        return await self.store.message(address, message_id, self._allow(who, address, "read"))
+        now = self._allow(who, address, "read")
+        return await self.store.message(address, check_range("message_id", message_id, 1, checks.ID_MAX), now)
 
     async def delete_messages(self, address: Address, ids: Sequence[int] | None = None, who: Principal = LOCAL) -> int:
         """Delete messages for every group, or purge the queue when `ids` is None. Returns how many."""
         now = self._allow(who, address, "manage")
         if ids is not None:
-            check_range("message_ids", len(ids), 0, BATCH_MESSAGES_MAX, " elements")
+            checks.check_ids(ids)
         return await self.store.delete_messages(address, ids, now)
 
     async def redrive(self, address: Address, ids: Sequence[int] | None = None, who: Principal = LOCAL) -> int:
         """Move dead letters of this queue back to where they came from. Returns how many."""
         now = self._allow(who, address, "manage")
         if ids is not None:
-            check_range("message_ids", len(ids), 0, BATCH_MESSAGES_MAX, " elements")
+            checks.check_ids(ids)
         return await self.store.redrive(address, ids, now)

@@ -7,11 +7,12 @@ Verbs on the path of every message are plain functions that check and return an 
 is left to do after it. That spares each call a coroutine.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol, TypeVar
 
 from crossdock.core.errors import CrossdockError, QueueClosed
-from crossdock.core.limits import BATCH_MESSAGES_MAX, DEFAULT_LEASE_MS
+from crossdock.core.limits import BATCH_MESSAGES_MAX, DEFAULT_LEASE_MS, WAIT_MS_MAX
 from crossdock.core.model import DEFAULT_GROUP, Address, Delivery, Message, Receipt, SendResult
 from crossdock.storage.base import Failures, Store
 
@@ -19,6 +20,7 @@ from . import checks
 from .access import LOCAL, Principal, check_access
 from .admin import Admin
 from .runtime import Runtime
+from .subscription import SHARE_MAX, Deliver, Subscription
 from .sweeper import Sweeper
 from .waiting import WaitingRoom
 
@@ -26,7 +28,10 @@ T = TypeVar("T")
 
 
 class Observer(Protocol):
-    """The one hook for metrics, logs and traces. Called after each message verb by its caller; must not block."""
+    """The one hook for metrics, logs and traces. Called after each message verb by its caller; must not block.
+
+    A call refused by a check was not begun, and is not told of.
+    """
 
     def done(self, verb: str, address: Address, count: int, started: int) -> None:
         """`verb` succeeded for `count` messages; `started` is the clock's `now` when it began."""
@@ -47,7 +52,9 @@ class Broker(Admin):
         self.sweeper = Sweeper(store, runtime, self.room)
         self.room.watched = self.sweeper.watch
         self._now = runtime.clock.now
-        self._closed = False
+        self._suspends = store.abilities.suspends
+        self._subscriptions: set[Subscription] = set()
+        self._closing = False
 
     async def open(self, sweep: bool = False) -> None:
         """Open the store. `sweep` keeps a steady sweep running, as a server wants; verbs do what is due anyway."""
@@ -56,16 +63,20 @@ class Broker(Admin):
             self.sweeper.start()
 
     async def close(self) -> None:
-        """Take no new work, end every wait, stop sweeping, close the store. A second call does nothing."""
-        if self._closed:
+        """Take no new work, end every wait and subscription, stop sweeping, close the store. May be called again."""
+        if self.closed:
             return
         self.end_waits()
+        for subscription in tuple(self._subscriptions):
+            await subscription.close()
         self.sweeper.stop()
+        await self.runtime.settle()
+        self.closed = True
         await self.store.close()
 
     def end_waits(self) -> None:
         """Take no new sends and receives and let waiting ones return empty; answers to deliveries still work."""
-        self._closed = True
+        self._closing = True
         self.room.close()
 
     # Messages
@@ -75,16 +86,15 @@ class Broker(Admin):
 
         Raises InvalidArgument, QueueNotFound, QueueFull, DedupConflict, MessageExpired, QueueClosed.
         """
-        if self._closed:
+        if self._closing:
             raise QueueClosed("the broker is shutting down")
         if who is not LOCAL:
             check_access(who, address[0], address[1], "send")
         checks.check_messages(messages)
-        now = self._now()
-        step = self.store.send(address, messages, now)
-        return (
-            step if self.observer is None else self._observed(self.observer, "send", address, len(messages), step, now)
-        )
+        if self.observer is not None:
+            step = partial(self.store.send, address, messages, self._now())
+            return self._observed(self.observer, "send", address, len(messages), step)
+        return self.store.send(address, messages, self._now())
 
     def receive(
         self,
@@ -104,16 +114,26 @@ class Broker(Admin):
         Cancelling the call gives back what it was about to get; with `auto_ack` it is gone (at most once).
         Raises InvalidArgument, QueueNotFound, QueueClosed (also for one wait too many).
         """
-        if self._closed:
+        if self._closing:
             raise QueueClosed("the broker is shutting down")
         if who is not LOCAL:
             check_access(who, address[0], address[1], "receive")
-        checks.check_receive(group, limit, lease, wait, consumer)
-        if wait:
-            return self._receive_waiting(address, group, limit, lease, wait, consumer, auto_ack, default_lease)
-        return self._receive(address, group, limit, lease, consumer, auto_ack, default_lease)
+        if (
+            group is not DEFAULT_GROUP
+            or lease
+            or wait
+            or consumer != ""
+            or limit.__class__ is not int
+            or not 0 < limit <= BATCH_MESSAGES_MAX
+        ):
+            checks.check_receive(group, limit, lease, wait, consumer)
+        if not wait and self.observer is None:
+            return self._take(address, group, limit, lease, consumer, auto_ack, default_lease)
+        take = partial(self._take, address, group, limit, lease, consumer, auto_ack, default_lease)
+        step = partial(self._take_waiting, address, group, limit, wait, take) if wait else take
+        return step() if self.observer is None else self._observed(self.observer, "receive", address, 0, step)
 
-    def _receive(
+    def _take(
         self,
         address: Address,
         group: str,
@@ -123,48 +143,72 @@ class Broker(Admin):
         auto_ack: bool,
         default_lease: int,
     ) -> Awaitable[list[Delivery]]:
-        now = self._now()
-        step = self.store.receive(address, group, limit, lease, now, consumer, auto_ack, default_lease)
-        if self.store.abilities.suspends and not auto_ack:
-            step = self.runtime.finish(step, lambda got: self._give_back(address, group, got))
-        return step if self.observer is None else self._observed(self.observer, "receive", address, 0, step, now)
+        step = self.store.receive(address, group, limit, lease, self._now(), consumer, auto_ack, default_lease)
+        if self._suspends and not auto_ack:
+            return self.runtime.finish(step, partial(self._give_back, address, group))
+        return step
 
     async def _give_back(self, address: Address, group: str, deliveries: Sequence[Delivery]) -> None:
         """Return leases whose consumer went away before it saw them."""
         if deliveries:
             await self.nack(address, group, deliveries, delay=0)
 
-    async def _receive_waiting(
-        self,
-        address: Address,
-        group: str,
-        limit: int,
-        lease: int,
-        wait: int,
-        consumer: str,
-        auto_ack: bool,
-        default_lease: int,
+    async def _take_waiting(
+        self, address: Address, group: str, limit: int, wait: int, take: Callable[[], Awaitable[list[Delivery]]]
     ) -> list[Delivery]:
         if not self.room.occupied(address, group):
-            deliveries = await self._receive(address, group, limit, lease, consumer, auto_ack, default_lease)
+            deliveries = await take()
             if deliveries:
                 return deliveries
         place = self.room.join(address, group, self._now() + wait)
         try:
             self.sweeper.nudge()
-            while not self._closed:
-                deliveries = await self._receive(address, group, limit, lease, consumer, auto_ack, default_lease)
-                if deliveries:
-                    self.room.served(place, more=len(deliveries) == limit)
-                    return deliveries
-                if place.over:
-                    break
+            while True:
                 waiter = self.room.ask(place)
                 if waiter is not None:
                     await waiter
-            return []
+                if self.room.closed:
+                    return []
+                deliveries = await take()
+                if deliveries:
+                    self.room.served(place, full=len(deliveries) == limit)
+                    return deliveries
+                if place.over:
+                    return []
+                self.room.lie_down(place)
         finally:
             self.room.leave(address, group, place)
+
+    def subscribe(
+        self,
+        address: Address,
+        group: str,
+        deliver: Deliver,
+        credit: int = 0,
+        lease: int = 0,
+        consumer: str = "",
+        default_lease: int = DEFAULT_LEASE_MS,
+        who: Principal = LOCAL,
+    ) -> Subscription:
+        """Push messages to `deliver` while there is credit, see Subscription. Needs an AsyncRuntime.
+
+        Raises InvalidArgument, QueueClosed. What goes wrong later, a missing queue too, `Subscription.ended` tells.
+        """
+        if self._closing:
+            raise QueueClosed("the broker is shutting down")
+        check_access(who, address[0], address[1], "receive")
+        checks.check_receive(group, SHARE_MAX, lease, WAIT_MS_MAX, consumer)
+
+        def take(limit: int) -> Awaitable[list[Delivery]]:
+            return self.receive(
+                address, group, limit, lease, WAIT_MS_MAX, consumer, default_lease=default_lease, who=who
+            )
+
+        subscription = Subscription(take, partial(self._give_back, address, group), deliver, credit)
+        self._subscriptions.add(subscription)
+        subscription.ended.add_done_callback(lambda ended: self._subscriptions.discard(subscription))
+        self.runtime.spawn(subscription.run)
+        return subscription
 
     # Answers to deliveries. Each returns what failed, by index; the others succeeded.
 
@@ -172,15 +216,14 @@ class Broker(Admin):
         self, address: Address, group: str, receipts: Sequence[Receipt], who: Principal = LOCAL
     ) -> Awaitable[Failures]:
         """The messages are done, for this group."""
-        if who is not LOCAL:
-            check_access(who, address[0], address[1], "receive")
+        if who is not LOCAL or self.closed:
+            self._allow(who, address, "receive")
         if not 0 < len(receipts) <= BATCH_MESSAGES_MAX:
             checks.check_batch("receipts", len(receipts))
-        now = self._now()
-        step = self.store.ack(address, group, receipts, now)
-        return (
-            step if self.observer is None else self._observed(self.observer, "ack", address, len(receipts), step, now)
-        )
+        if self.observer is not None:
+            step = partial(self.store.ack, address, group, receipts, self._now())
+            return self._observed(self.observer, "ack", address, len(receipts), step)
+        return self.store.ack(address, group, receipts, self._now())
 
     def nack(
         self,
@@ -192,49 +235,42 @@ class Broker(Admin):
         who: Principal = LOCAL,
     ) -> Awaitable[Failures]:
         """Try again later: after `delay` ms, or after the queue's backoff when None."""
-        check_access(who, address[0], address[1], "receive")
+        now = self._allow(who, address, "receive")
         checks.check_nack(len(receipts), delay)
-        now = self._now()
         jitter = self.runtime.random()
-        step = self.store.nack(address, group, receipts, now, jitter, delay, checks.cut_error(error))
-        return (
-            step if self.observer is None else self._observed(self.observer, "nack", address, len(receipts), step, now)
-        )
+        step = partial(self.store.nack, address, group, receipts, now, jitter, delay, checks.cut_error(error))
+        return self._answer("nack", address, len(receipts), step)
 
     def reject(
         self, address: Address, group: str, receipts: Sequence[Receipt], error: str = "", who: Principal = LOCAL
     ) -> Awaitable[Failures]:
         """Dead-letter now."""
-        check_access(who, address[0], address[1], "receive")
+        now = self._allow(who, address, "receive")
         checks.check_batch("receipts", len(receipts))
-        now = self._now()
-        step = self.store.reject(address, group, receipts, now, checks.cut_error(error))
-        return (
-            step
-            if self.observer is None
-            else self._observed(self.observer, "reject", address, len(receipts), step, now)
-        )
+        step = partial(self.store.reject, address, group, receipts, now, checks.cut_error(error))
+        return self._answer("reject", address, len(receipts), step)
 
     def extend(
         self, address: Address, group: str, receipts: Sequence[Receipt], lease: int, who: Principal = LOCAL
     ) -> Awaitable[Failures]:
         """Let the leases end `lease` ms from now."""
-        check_access(who, address[0], address[1], "receive")
+        now = self._allow(who, address, "receive")
         checks.check_extend(len(receipts), lease)
-        now = self._now()
-        step = self.store.extend(address, group, receipts, lease, now)
-        return (
-            step
-            if self.observer is None
-            else self._observed(self.observer, "extend", address, len(receipts), step, now)
-        )
+        step = partial(self.store.extend, address, group, receipts, lease, now)
+        return self._answer("extend", address, len(receipts), step)
+
+    def _answer(
+        self, verb: str, address: Address, count: int, step: Callable[[], Awaitable[Failures]]
+    ) -> Awaitable[Failures]:
+        return step() if self.observer is None else self._observed(self.observer, verb, address, count, step)
 
     async def _observed(
-        self, observer: Observer, verb: str, address: Address, count: int, step: Awaitable[T], started: int
+        self, observer: Observer, verb: str, address: Address, count: int, step: Callable[[], Awaitable[T]]
     ) -> T:
-        """Await a verb and tell the observer how it went."""
+        """Do a verb and tell the observer how it went."""
+        started = self._now()
         try:
-            result = await step
+            result = await step()
         except CrossdockError as error:
             observer.failed(verb, address, error)
             raise

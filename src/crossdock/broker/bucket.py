@@ -39,10 +39,8 @@ class RateLimit:
         bucket.tokens -= 1
 
     def _forget_idle(self, now: int) -> None:
-        """Drop full buckets (a new one is the same); when none is full, the oldest half."""
+        """Keep at most half of the room: no full bucket (a new one is the same), and the newest of the others."""
         refill_ms = self._burst / self._rate * 1000
         kept = {caller: bucket for caller, bucket in self._buckets.items() if now - bucket.at < refill_ms}
-        if len(kept) >= BUCKETS_MAX:
-            newest = sorted(kept.items(), key=lambda item: item[1].at)[len(kept) // 2 :]
-            kept = dict(newest)
-        self._buckets = kept
+        newest = sorted(kept.items(), key=lambda item: item[1].at)[-(BUCKETS_MAX // 2) :]
+        self._buckets = dict(newest)

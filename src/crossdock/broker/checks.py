@@ -29,6 +29,8 @@ from crossdock.core.limits import (
 from crossdock.core.model import DEFAULT_GROUP, Headers, Message, Settings
 
 COUNT_MAX = 2**53
+ID_MAX = 2**63 - 1
+_UNSET = 0
 
 
 def check_messages(messages: Sequence[Message]) -> None:
@@ -45,10 +47,10 @@ def check_messages(messages: Sequence[Message]) -> None:
         if length > BODY_BYTES_MAX:
             raise InvalidArgument("body", f"{length} bytes", f"must have at most {BODY_BYTES_MAX} bytes")
         if (
-            message.priority
-            or message.delay
-            or message.ttl
-            or message.deliver_at
+            message.priority is not _UNSET  # None, False and 0.0 are looked at too
+            or message.delay is not _UNSET
+            or message.ttl is not _UNSET
+            or message.deliver_at is not _UNSET
             or message.headers is not None
             or message.dedup_id is not None
             or message.ordering_key is not None
@@ -73,6 +75,8 @@ def _check_options(message: Message) -> None:
 
 def check_headers(headers: Headers) -> None:
     """Raise InvalidArgument for too many or too large headers, or names that cannot be carried by every door."""
+    if not isinstance(headers, dict):
+        raise InvalidArgument("headers", headers, "must map text to text")
     if len(headers) > HEADERS_MAX:
         raise InvalidArgument("headers", f"{len(headers)} headers", f"must be at most {HEADERS_MAX}")
     size = 0
@@ -83,7 +87,10 @@ def check_headers(headers: Headers) -> None:
             raise InvalidArgument(
                 "headers", name, f"must have names of 1 to {HEADER_NAME_CHARS_MAX} printable characters"
             )
-        size += len(name.encode(errors="surrogatepass")) + len(value.encode(errors="surrogatepass"))
+        try:
+            size += len(name.encode()) + len(value.encode())
+        except UnicodeEncodeError as error:
+            raise InvalidArgument("headers", value, "must be text that UTF-8 can carry") from error
     if size > HEADERS_BYTES_MAX:
         raise InvalidArgument("headers", f"{size} bytes", f"must have at most {HEADERS_BYTES_MAX} bytes together")
 
@@ -103,7 +110,7 @@ def check_receive(group: str, limit: int, lease: int, wait: int, consumer: str) 
         check_range("wait", wait, 0, WAIT_MS_MAX, " ms")
     if lease:
         check_range("lease", lease, LEASE_MS_MIN, LEASE_MS_MAX, " ms")
-    if consumer:
+    if consumer != "":
         check_key("consumer_id", consumer)
 
 
@@ -120,10 +127,18 @@ def check_extend(count: int, lease: int) -> None:
     check_range("lease", lease, LEASE_MS_MIN, LEASE_MS_MAX, " ms")
 
 
+def check_ids(ids: Sequence[int]) -> None:
+    """Check message ids that a verb is given as a list."""
+    if len(ids) > BATCH_MESSAGES_MAX:
+        check_batch("message_ids", len(ids))
+    for message_id in ids:
+        check_range("message_ids", message_id, 1, ID_MAX)
+
+
 def cut_error(error: str) -> str:
     """Error text as it is kept: without control characters, at most ERROR_CHARS_MAX characters."""
-    if not error:
-        return error
+    if not isinstance(error, str):
+        raise InvalidArgument("error", error, "must be text")
     return "".join(c if c.isprintable() or c == "\n" else " " for c in error[:ERROR_CHARS_MAX])
 
 
@@ -150,5 +165,5 @@ def check_settings(settings: Settings) -> None:
     for field in ("dead_letter_expired", "paused"):
         if not isinstance(getattr(settings, field), bool):
             raise InvalidArgument(field, getattr(settings, field), "must be true or false")
-    if settings.dead_letter:
+    if settings.dead_letter is not None and settings.dead_letter != "":
         check_name("dead_letter", settings.dead_letter)

@@ -39,44 +39,41 @@ class LoopClock(SystemClock):
 
 
 class ThreadClock(SystemClock):
-    """Alarms from one daemon thread, which is started by the first of them."""
+    """Alarms from one daemon thread, which lives while there are any."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._alarms: list[tuple[int, int, Callable[[], None]]] = []
-        self._cancelled: set[int] = set()
         self._numbers = count()
-        self._thread: threading.Thread | None = None
+        self._running = False
 
     def alarm(self, at: int, fire: Callable[[], None]) -> Cancel:
-        number = next(self._numbers)
         with self._changed:
+            number = next(self._numbers)
             heapq.heappush(self._alarms, (at, number, fire))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="crossdock-alarm", daemon=True)
-                self._thread.start()
+            if not self._running:
+                self._running = True
+                threading.Thread(target=self._run, name="crossdock-alarm", daemon=True).start()
             self._changed.notify()
         return lambda: self._cancel(number)
 
     def _cancel(self, number: int) -> None:
         with self._changed:
-            if any(alarm[1] == number for alarm in self._alarms):
-                self._cancelled.add(number)
+            self._alarms = [alarm for alarm in self._alarms if alarm[1] != number]
+            heapq.heapify(self._alarms)
+            self._changed.notify()
 
     def _run(self) -> None:
-        while True:
-            self._next()()
+        while (fire := self._next()) is not None:
+            fire()
 
-    def _next(self) -> Callable[[], None]:
-        """Wait for the first alarm that is due and not cancelled."""
+    def _next(self) -> Callable[[], None] | None:
+        """Wait for the first alarm; None, and the thread is to end, when none is left."""
         with self._changed:
-            while True:
-                while self._alarms and self._alarms[0][1] in self._cancelled:
-                    self._cancelled.discard(heapq.heappop(self._alarms)[1])
-                if not self._alarms:
-                    self._changed.wait()
-                    continue
+            while self._alarms:
                 wait_ms = self._alarms[0][0] - self.now()
                 if wait_ms <= 0:
                     return heapq.heappop(self._alarms)[2]
                 self._changed.wait(wait_ms / 1000)
+            self._running = False
+            return None

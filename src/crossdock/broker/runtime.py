@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any, Protocol, TypeVar
 
 from crossdock.core.clock import Clock
+from crossdock.core.errors import CrossdockError
 from crossdock.core.model import Done
 
 from .clock import LoopClock, ThreadClock
@@ -42,6 +43,10 @@ class Runtime(Protocol):
 
     async def finish(self, step: Awaitable[T], undo: Callable[[T], Step[None]]) -> T:
         """Await `step`, which goes on when the caller is cancelled; its result is then given to `undo` (F10)."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait for what was spawned, and for what cancelled callers left behind."""
         ...
 
     def random(self) -> float:
@@ -144,6 +149,8 @@ class ThreadRuntime:
     async def finish(self, step: Awaitable[T], undo: Callable[[T], Step[None]]) -> T:
         return await step
 
+    async def settle(self) -> None: ...
+
 
 class LoopWaiter:
     """A wait on an asyncio loop."""
@@ -175,7 +182,7 @@ class AsyncRuntime:
     def __init__(self, clock: Clock | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._under_way: set[asyncio.Future[Any]] = set()
         self.clock: Clock = clock or LoopClock(self._loop)
         self.random = random.random
 
@@ -189,18 +196,29 @@ class AsyncRuntime:
             self._loop.call_soon_threadsafe(self._start, step)
 
     def _start(self, step: Callable[[], Step[None]]) -> None:
-        task = self._loop.create_task(step())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._keep(self._loop.create_task(step()))
+
+    def _keep(self, future: asyncio.Future[Any]) -> None:
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
 
     async def finish(self, step: Awaitable[T], undo: Callable[[T], Step[None]]) -> T:
         task = asyncio.ensure_future(step)
+        self._keep(task)
         try:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             self._start(lambda: _undo_when_done(task, undo))
             raise
 
+    async def settle(self) -> None:
+        while others := self._under_way - {asyncio.current_task()}:
+            await asyncio.wait(others)
+
 
 async def _undo_when_done(task: "asyncio.Future[T]", undo: Callable[[T], Step[None]]) -> None:
-    await undo(await task)
+    try:
+        result = await task
+    except CrossdockError:
+        return  # Nothing to undo, and who would have been told is gone.
+    await undo(result)

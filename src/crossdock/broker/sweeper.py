@@ -1,8 +1,10 @@
 """One timer for everything that falls due: delays, leases, expiry, deadlines of long polls."""
 
+import logging
 import threading
 
 from crossdock.core.clock import Cancel
+from crossdock.core.errors import CrossdockError
 from crossdock.core.model import Address
 from crossdock.storage.base import Store
 
@@ -13,6 +15,10 @@ SWEEP_MS_MAX = 5_000
 """Longest pause between two sweeps of a server."""
 POLL_MS = 1_000
 """Longest time that a wake-up lost between processes may go unnoticed while somebody waits (F30)."""
+RETRY_MS = 1_000
+"""Pause after a sweep that failed."""
+
+_log = logging.getLogger("crossdock.broker")
 
 
 class Sweeper:
@@ -53,13 +59,10 @@ class Sweeper:
             self._room.wake_heads()
         self.nudge()
 
-    def nudge(self, at: int = 0) -> None:
-        """Sweep at the time `at` at the latest, at once when it has come."""
+    def nudge(self) -> None:
+        """Sweep soon."""
         with self._lock:
             if self._stopped or self._pending:
-                return
-            if at > self._runtime.clock.now():
-                self._arm(at)
                 return
             self._pending = True
         self._runtime.spawn(self._sweep)
@@ -70,17 +73,27 @@ class Sweeper:
             if self._stopped:
                 return
         now = self._runtime.clock.now()
-        tick = await self._store.tick(now)
-        self._room.wake_heads(tick.ready)
-        dues = [due for due in (tick.next_due, self._room.expire(now)) if due]
+        dues = [self._room.expire(now), await self._tick(now)]
         if self._steady:
             dues.append(now + SWEEP_MS_MAX)
         elif self._room.members and self._store.abilities.shared:
             dues.append(now + POLL_MS)
             self._room.wake_heads()
-        if self._steady or self._room.members:
+        first = min(filter(None, dues), default=0)
+        if first and (self._steady or self._room.members):
             with self._lock:
-                self._arm(max(min(dues), now + 1))
+                self._arm(max(first, now + 1))
+
+    async def _tick(self, now: int) -> int:
+        """Let the store do what is due and wake who waits for it; returns when to come again, 0 for never."""
+        try:
+            tick = await self._store.tick(now)
+        except Exception as error:  # Sweeping goes on whatever the store does: the next one may succeed.
+            unforeseen = None if isinstance(error, CrossdockError) else error
+            _log.warning("a sweep failed, the next is in %d ms: %s", RETRY_MS, error, exc_info=unforeseen)
+            return now + RETRY_MS
+        self._room.wake_heads(tick.ready)
+        return tick.next_due
 
     def _arm(self, at: int) -> None:
         if self._stopped or (self._cancel is not None and self._armed_at <= at):

@@ -1,4 +1,8 @@
-"""The waiting room: long polls, first come first served, one line for each group of a queue."""
+"""The waiting room: long polls, first come first served, one line for each group of a queue.
+
+No wake-up is lost: whenever messages may be ready and a line has members, one of them is awake and about to look, or
+the line remembers that it missed a wake-up. So a newcomer may lie down behind the others without looking first.
+"""
 
 import heapq
 import threading
@@ -12,50 +16,65 @@ from crossdock.core.model import Address
 from .runtime import Runtime, Waiter
 
 
-class Line:
-    """The places of one group of a queue."""
-
-    __slots__ = ("asleep", "members")
-
-    def __init__(self) -> None:
-        self.asleep: deque[Place] = deque()
-        """Places not woken yet, in order of arrival."""
-        self.members = 0
-
-    def lie_down(self, place: "Place") -> None:
-        """Put a place among the sleepers, where its arrival says."""
-        index = len(self.asleep)
-        if self.asleep and self.asleep[-1].serial > place.serial:
-            index = next(i for i, other in enumerate(self.asleep) if other.serial > place.serial)
-        self.asleep.insert(index, place)
-
-    def wake(self, count: int) -> int:
-        """Wake up to `count` sleepers from the front; returns how many."""
-        woken = min(count, len(self.asleep))
-        for _ in range(woken):
-            self.asleep.popleft().wake()
-        return woken
-
-
 class Place:
     """One long poll's place in its line."""
 
-    __slots__ = ("deadline", "line", "over", "serial", "waiter", "woken")
+    __slots__ = ("asleep", "deadline", "line", "over", "pass_on", "serial", "waiter", "woken")
 
-    def __init__(self, line: Line, serial: int, deadline: int) -> None:
+    def __init__(self, line: "Line", serial: int, deadline: int) -> None:
         self.line = line
         self.serial = serial
         self.deadline = deadline
         """When the wait ends without a message; 0 once the place was given up."""
         self.over = False
         """Whether the wait has ended without a message."""
+        self.asleep = False
         self.woken = False
+        """Whether it holds a wake-up that it has not used yet."""
+        self.pass_on = False
+        """Whether that wake-up may stand for more than one message: the next in line looks too when there was one."""
         self.waiter: Waiter | None = None
 
-    def wake(self) -> None:
+    def wake(self, pass_on: bool) -> None:
+        self.asleep = False
         self.woken = True
+        self.pass_on = pass_on
         if self.waiter is not None:
             self.waiter.wake()
+
+
+class Line:
+    """The places of one group of a queue."""
+
+    __slots__ = ("asleep", "members", "missed")
+
+    def __init__(self) -> None:
+        self.asleep: deque[Place] = deque()
+        """Places that need not look, in order of arrival."""
+        self.members = 0
+        self.missed = False
+        """Whether a wake-up found too few asleep: who comes or lies down next looks first."""
+
+    def lie_down(self, place: Place) -> None:
+        """Put a place among the sleepers, where its arrival says; or let it look when a wake-up was missed."""
+        if self.missed:
+            self.missed = False
+            place.wake(pass_on=True)
+            return
+        place.asleep = True
+        index = len(self.asleep)
+        if self.asleep and self.asleep[-1].serial > place.serial:
+            index = next(i for i, other in enumerate(self.asleep) if other.serial > place.serial)
+        self.asleep.insert(index, place)
+
+    def wake(self, count: int, pass_on: bool) -> int:
+        """Wake up to `count` sleepers from the front; returns how many."""
+        woken = min(count, len(self.asleep))
+        for _ in range(woken):
+            self.asleep.popleft().wake(pass_on)
+        if woken < count:
+            self.missed = True
+        return woken
 
 
 class WaitingRoom:
@@ -94,19 +113,42 @@ class WaitingRoom:
             line = self._lines.setdefault(address, {}).setdefault(group, Line())
             place = Place(line, self._serial, deadline)
             line.members += 1
-            line.asleep.append(place)
+            if line.members == 1:
+                place.wake(pass_on=True)  # Nobody looked on behalf of the first one.
+            else:
+                line.lie_down(place)
             heapq.heappush(self._deadlines, (deadline, place.serial, place))
             return place
 
+    def ask(self, place: Place) -> Waiter | None:
+        """Something to wait on; None when the place is to look now."""
+        with self._lock:
+            if place.woken or place.over:
+                return None
+            place.waiter = self._runtime.waiter()
+            return place.waiter
+
+    def lie_down(self, place: Place) -> None:
+        """The place looked and found nothing: its wake-up is used up."""
+        with self._lock:
+            place.woken = False
+            if not place.over:
+                place.line.lie_down(place)
+
+    def served(self, place: Place, full: bool) -> None:
+        """The place got messages, with `full` as many as it wanted. Where there may be more, the next in line looks."""
+        with self._lock:
+            place.woken = place.pass_on and full
+
     def leave(self, address: Address, group: str, place: Place) -> None:
-        """Give a place up. A wake-up that it got and did not use goes to the next in line."""
+        """Give a place up. A wake-up that it holds goes to the next in line."""
         with self._lock:
             groups = self._lines[address]
             line = groups[group]
-            if not place.woken:
+            if place.asleep:
                 line.asleep.remove(place)
-            elif not place.over:
-                line.wake(1)
+            elif place.woken:
+                self.wakeups += line.wake(1, place.pass_on)
             place.deadline = 0
             self.members -= 1
             if not self.members:
@@ -120,38 +162,18 @@ class WaitingRoom:
                 self._deadlines = [entry for entry in self._deadlines if entry[2].deadline]
                 heapq.heapify(self._deadlines)
 
-    def served(self, place: Place, more: bool) -> None:
-        """Note that the place's wake-up was used. With `more` the next in line is woken: there may be more to get."""
-        with self._lock:
-            if place.woken and not place.over:
-                place.woken = False
-                place.line.lie_down(place)
-            if more:
-                place.line.wake(1)
-
-    def ask(self, place: Place) -> Waiter | None:
-        """Something to wait on; None when the place was woken since it last looked and should look again."""
-        with self._lock:
-            if place.woken:
-                if not place.over:
-                    place.woken = False
-                    place.line.lie_down(place)
-                return None
-            place.waiter = self._runtime.waiter()
-            return place.waiter
-
     def wake(self, address: Address, count: int) -> None:
         """Wake up to `count` of each group's line: that many messages became ready."""
         with self._lock:
             for line in self._lines.get(address, {}).values():
-                self.wakeups += line.wake(count)
+                self.wakeups += line.wake(count, pass_on=False)
 
     def wake_heads(self, addresses: Iterable[Address] | None = None) -> None:
         """Wake the first of each line, of these queues or of all: something may have become ready there."""
         with self._lock:
             for address in list(self._lines) if addresses is None else addresses:
                 for line in self._lines.get(address, {}).values():
-                    self.wakeups += line.wake(1)
+                    self.wakeups += line.wake(1, pass_on=True)
 
     def expire(self, now: int) -> int:
         """End the waits whose deadline has passed; returns the next deadline, 0 without any."""
@@ -175,6 +197,8 @@ class WaitingRoom:
 
     def _end(self, place: Place) -> None:
         place.over = True
-        if not place.woken:
+        if place.asleep:
+            place.asleep = False
             place.line.asleep.remove(place)
-        place.wake()
+        if place.waiter is not None:
+            place.waiter.wake()

@@ -138,7 +138,7 @@ class Queue(base.Handle):
         except QueueClosed:
             return
         finally:
-            if waiting:
+            if waiting and not self._connection.closed:  # else their leases end by themselves
                 await self.nack(waiting, delay=0)
 
     async def ack(self, deliveries: Sequence[Delivery]) -> Failures:

@@ -9,6 +9,7 @@ from crossdock.core.errors import CrossdockError
 from crossdock.core.model import Address, Delivery, Settings
 from crossdock.storage.base import Failures
 
+from .bodies import positive_ms
 from .received import Received
 
 SUBSCRIBE_WAIT_MS = 60_000
@@ -36,7 +37,7 @@ class Handle:
 
 def lease_ms(lease: Duration | None) -> int:
     """0 stands for the queue's own lease."""
-    return 0 if lease is None else to_ms("lease", lease) or -1
+    return 0 if lease is None else positive_ms("lease", lease)
 
 
 def wait_ms(wait: Duration | None) -> int:

@@ -143,7 +143,7 @@ class Queue(base.Handle):
         except QueueClosed:
             return
         finally:
-            if waiting:
+            if waiting and not self._connection.closed:  # else their leases end by themselves
                 self.nack(waiting, delay=0)
 
     def ack(self, deliveries: Sequence[Delivery]) -> Failures:

@@ -52,15 +52,11 @@ class Message:
 
 def encode(body: Body) -> bytes:
     """The bytes of a body. Raises InvalidArgument when it is neither bytes, text nor JSON."""
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, str):
-        return body.encode()
-    if isinstance(body, (bytearray, memoryview)):
+    if isinstance(body, (bytes, bytearray, memoryview)):
         return bytes(body)
     try:
-        return _encode_json(body)
-    except (TypeError, msgspec.MsgspecError, RecursionError) as error:
+        return body.encode() if isinstance(body, str) else _encode_json(body)
+    except (TypeError, UnicodeEncodeError, msgspec.MsgspecError, RecursionError) as error:
         raise InvalidArgument("body", body, f"must be bytes, text or JSON ({error})") from error
 
 
@@ -82,7 +78,7 @@ def to_core(
         headers,
         priority,
         0 if delay is None else to_ms("delay", delay),
-        0 if ttl is None else _positive("ttl", ttl),
+        0 if ttl is None else positive_ms("ttl", ttl),
         dedup_id,
         ordering_key,
         0 if at is None else _instant(at),
@@ -103,7 +99,8 @@ def _one_to_core(body: Body) -> model.Message:
     )
 
 
-def _positive(field: str, value: Duration) -> int:
+def positive_ms(field: str, value: Duration) -> int:
+    """Milliseconds of a duration that must not be 0. Raises InvalidArgument."""
     ms = to_ms(field, value)
     if ms == 0:
         raise InvalidArgument(field, value, "must be longer than 0")
@@ -113,4 +110,7 @@ def _positive(field: str, value: Duration) -> int:
 def _instant(at: datetime) -> int:
     if not isinstance(at, datetime):
         raise InvalidArgument("at", at, "must be a datetime")
-    return max(1, round(at.timestamp() * 1000))
+    try:
+        return max(1, round(at.timestamp() * 1000))
+    except (ValueError, OverflowError, OSError) as error:
+        raise InvalidArgument("at", at, f"must be a time that this machine knows ({error})") from error

@@ -14,6 +14,8 @@ _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h|d)", re.ASCII)
 _WHOLE = re.compile(rf"(?:{_PART.pattern})+", re.ASCII)
 _RULE = 'must be a duration such as 5, "300ms" or "1m30s"'
 _TEXT_CHARS_MAX = 64
+_SECONDS_MAX = 1e15
+"""Far beyond every bound in `limits`, and far from what a float cannot hold."""
 
 
 def parse_duration(field: str, text: str) -> int:
@@ -33,7 +35,7 @@ def to_ms(field: str, value: Duration) -> int:
     if isinstance(value, str):
         return parse_duration(field, value)
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not math.isfinite(seconds) or seconds < 0:
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _SECONDS_MAX:
         raise InvalidArgument(field, value, _RULE)
     return _whole_ms(seconds * 1000)
 

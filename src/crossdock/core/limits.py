@@ -40,6 +40,8 @@ BUCKETS_MAX = 10_000
 """Callers whose rate is remembered at once."""
 WAITERS_MAX = 100_000
 """Long polls one broker holds at once."""
+CREDIT_MAX = 1_000_000
+"""Messages that a push subscription may be allowed ahead."""
 TIME_MS_MAX = 253_402_300_800_000
 """The end of the year 9999."""
 

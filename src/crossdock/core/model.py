@@ -54,6 +54,10 @@ class Message(Struct, gc=False):
     pending: int = 0
     """Engine only: bit mask of the groups that are not done with the message."""
 
+    def expired(self, now: int) -> bool:
+        """Whether the time to live is over. Such a message is stored only while a lease holds on to it."""
+        return 0 < self.expires_at <= now
+
 
 class Receipt(Struct, gc=False):
     """The opaque token of one delivery, as a value. `core.ids` writes and reads its text form.

@@ -1,6 +1,8 @@
 """Decisions about messages, as pure functions of plain data. Engine and SQL stores both ask here."""
 
+import re
 from hashlib import blake2b
+from typing import NamedTuple
 
 from .errors import InvalidArgument, MessageExpired
 from .limits import (
@@ -24,6 +26,7 @@ from .model import (
 )
 
 DEAD_LETTER_SUFFIX = ".dlq"
+_ID = re.compile(r"[1-9][0-9]{0,17}")
 REFUSED_DELAY_MS = 30_000
 """How long a message waits when its dead-letter queue refused it."""
 
@@ -159,3 +162,20 @@ def strip_dead_letter_headers(headers: Headers | None) -> Headers | None:
     if not headers:
         return None
     return {name: value for name, value in headers.items() if name not in DEAD_LETTER_HEADERS} or None
+
+
+class Origin(NamedTuple):
+    """Where a dead letter came from, and its id there."""
+
+    queue: str
+    group: str
+    id: int
+
+
+def origin_of(letter: Message) -> Origin | None:
+    """The origin of a dead letter; None for a message whose headers do not name it. Anybody may have written those."""
+    headers = letter.headers or {}
+    number = headers.get(ORIGIN_ID, str(letter.id))
+    if ORIGIN_QUEUE not in headers or ATTEMPTS not in headers or _ID.fullmatch(number) is None:
+        return None
+    return Origin(headers[ORIGIN_QUEUE], headers.get(ORIGIN_GROUP, ""), int(number))

@@ -43,7 +43,7 @@ class Abilities(Struct, frozen=True):
     shared: bool
     """Whether other processes may change the same state."""
     suspends: bool
-    """Whether a verb may suspend its caller. Those of a store that never does return `Done` or run right to their end."""
+    """Whether a verb may suspend its caller. Where not, verbs return `Done` or run right to their end."""
 
 
 class Store(Protocol):

@@ -170,7 +170,10 @@ class Engine(Moves, Views):
         reader = queue.groups.get(group)
         if reader is None:
             return self._stale(queue, receipts)
-        leased, messages, generation, others = reader.leased, queue.messages, self._generation, ~reader.bit
+        leased = reader.leased
+        messages = queue.messages
+        generation = self._generation
+        others = reader.others
         failures: dict[int, CrossdockError] = {}
         unusual = reader.errors or queue.oldest is not None
         done = plain = size = 0

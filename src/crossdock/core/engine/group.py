@@ -62,6 +62,7 @@ class Group:
         "leased",
         "leases",
         "name",
+        "others",
     )
 
     def __init__(
@@ -73,6 +74,7 @@ class Group:
     ) -> None:
         self.name = name
         self.bit = bit
+        self.others = ~bit
         self.backlog = 0
         """Messages the group is not done with."""
         self.lane: deque[Message] = deque()
@@ -84,14 +86,12 @@ class Group:
         self.delayed: Timeline[Entry] = Timeline(
             lambda entry: entry.deliver_at,
             lambda entry: entry.delayed and self.entries.get(entry.message.id) is entry,
-            lambda: (entry for entry in self.entries.values() if entry.delayed),
             lambda due, now: delay_ended(self, due, now),
         )
         self.leased: dict[int, Delivery] = {}
         self.leases: Timeline[Delivery] = Timeline(
             lambda lease: lease.lease_until,
             lambda lease: self.leased.get(lease.id) is lease,
-            self.leased.values,
             lambda due, now: lease_ended(self, due, now),
         )
         self.held: dict[str, Held] = {}
@@ -105,12 +105,13 @@ class Group:
 
     def offer(self, message: Message, now: int) -> None:
         """Take in a message that was never handed out."""
+        last = self.lane[-1] if self.lane else None
         if message.deliver_at > now:
             self.put(Entry(message, message.deliver_at, 0), now)
-        elif not self.lane:
+        elif last is None:
             self.lane_priority = message.priority
             self.lane.append(message)
-        elif message.priority == self.lane_priority and message.deliver_at >= self.lane[-1].deliver_at:
+        elif message.priority == self.lane_priority and (message.deliver_at, message.id) > (last.deliver_at, last.id):
             self.lane.append(message)
         else:
             self.put(Entry(message, message.deliver_at, 0), now)
@@ -202,7 +203,11 @@ class Group:
         """The message is done or gone: its ordering key is free. Returns whether another became ready by it."""
         key = message.ordering_key or ""
         held = self.held.get(key)
-        if held is None or (held.holder != message.id and (held.holder or held.next != message.id)):
+        if held is None:
+            return False
+        if held.holder != message.id and (held.holder or held.next != message.id):
+            if len(held.parked) > 2 * len(self.entries) + _STALE_MIN:
+                held.parked = self._only_live(held.parked)
             return False
         held.holder = held.next = 0
         while held.parked:
@@ -245,9 +250,13 @@ class Group:
             self.delayed_count -= 1
             self.delayed.trim(self.delayed_count)
         if len(self.heap) > 2 * len(self.entries) + _STALE_MIN:
-            self.heap = [ranked for ranked in self.heap if self.entries.get(ranked[2]) is ranked[3]]
-            heapq.heapify(self.heap)
+            self.heap = self._only_live(self.heap)
         return message.ordering_key is not None and self.let_go(message)
+
+    def _only_live(self, heap: list[Ranked]) -> list[Ranked]:
+        live = [ranked for ranked in heap if self.entries.get(ranked[2]) is ranked[3]]
+        heapq.heapify(live)
+        return live
 
     def _forget_in_lane(self) -> None:
         self.lane_stale += 1

@@ -5,17 +5,13 @@ from typing import NamedTuple
 
 from ..errors import QueueFull
 from ..model import (
-    ATTEMPTS,
-    ORIGIN_GROUP,
-    ORIGIN_ID,
-    ORIGIN_QUEUE,
     Address,
     Delivery,
     Message,
     Reason,
     Settings,
 )
-from ..policy import REFUSED_DELAY_MS, accept, dead_letter_headers, strip_dead_letter_headers
+from ..policy import REFUSED_DELAY_MS, accept, dead_letter_headers, origin_of, strip_dead_letter_headers
 from .group import Entry, Group
 from .queue import Queue
 from .registry import Registry
@@ -49,6 +45,7 @@ class Moves(Registry):
 
     def _again(self, queue: Queue, group: Group, lease: Delivery, deliver_at: int, now: int) -> None:
         group.end_lease(lease)
+        queue.unleased(lease.message)
         group.put(Entry(lease.message, deliver_at, lease.attempt), now)
         if deliver_at <= now:
             self._ready.add(queue.address)
@@ -175,14 +172,15 @@ class Moves(Registry):
 
     def _send_home(self, queue: Queue, letter: Message, now: int) -> bool:
         """Give a dead letter back to its origin. False: it has none, or the origin cannot take it."""
-        headers = letter.headers or {}
-        origin = self._queues.get((queue.address[0], headers.get(ORIGIN_QUEUE, "")))
-        if origin is None or ATTEMPTS not in headers:
+        home = origin_of(letter)
+        origin = self._queues.get((queue.address[0], home.queue)) if home is not None else None
+        if home is None or origin is None or origin is queue or home.id > self._last_id:
             return False
-        group = origin.groups.get(headers.get(ORIGIN_GROUP, ""))
+        group = origin.groups.get(home.group)
         groups = [group] if group is not None else list(origin.groups.values())
-        origin_id = int(headers.get(ORIGIN_ID, letter.id))
-        stored = origin.messages.get(origin_id)
+        stored = origin.messages.get(home.id)
+        if stored is not None and stored.expired(now):
+            return False
         if stored is not None:
             self._rejoin(origin, stored, groups, now)
             return True
@@ -194,10 +192,10 @@ class Moves(Registry):
             return False
         message = Message(
             letter.body,
-            strip_dead_letter_headers(headers),
+            strip_dead_letter_headers(letter.headers),
             letter.priority,
             ordering_key=letter.ordering_key,
-            id=origin_id,
+            id=home.id,
         )
         accept(message, origin.rules, now)
         message.enqueued_at = letter.enqueued_at

@@ -47,19 +47,19 @@ class Queue:
         self.dedup_ends: Timeline[Seen] = Timeline(
             lambda seen: seen.until,
             lambda seen: self.dedup.get(seen.dedup_id) is seen,
-            self.dedup.values,
             self._forget_seen,
         )
         self.expiry: Timeline[Message] = Timeline(
             lambda message: message.expires_at,
             self.stores,
-            lambda: (message for message in self.messages.values() if message.expires_at),
             lambda due, now: expired(self, due, now),
         )
         self.guarded = False
         """Whether a send must look at the rules: bounds, time to live, a topic."""
         self.oldest: Timeline[Message] | None = None
         """Messages by id, kept only where the overflow rule is drop-oldest."""
+        self.spared: set[int] = set()
+        """Ids of leased messages that `oldest` lost while room was made; the end of the lease puts them in again."""
         self.follow(settings, rules)
 
     def follow(self, settings: Settings, rules: Rules) -> None:
@@ -70,13 +70,11 @@ class Queue:
         self.guarded = bounded or rules.drop_oldest or rules.topic or rules.ttl > 0
         if not rules.drop_oldest:
             self.oldest = None
+            self.spared.clear()
         elif self.oldest is None:
-            self.oldest = Timeline(lambda message: message.id, self.stores, self._stored, lambda due, now: None)
+            self.oldest = Timeline(lambda message: message.id, self.stores, lambda due, now: None)
             for message in self.by_id():
                 self.oldest.add(message)
-
-    def _stored(self) -> Iterable[Message]:
-        return self.messages.values()
 
     def stores(self, message: Message) -> bool:
         """Whether this very message is stored."""
@@ -107,26 +105,21 @@ class Queue:
         rules = self.rules
         over = 0 if rules.max_messages is None else len(self.messages) + count - rules.max_messages
         over_bytes = 0 if rules.max_bytes is None else self.bytes + size - rules.max_bytes
-        if over <= 0 and over_bytes <= 0:
+        if not count or (over <= 0 and over_bytes <= 0):
             return
         if self.oldest is None or over > len(self.messages) or over_bytes > self.bytes:
             raise self._full()
-        leased: list[Message] = []
         dropped: list[Message] = []
-        while over > 0 or over_bytes > 0:
-            message = self.oldest.pop_first()
-            if message is None:
-                break
+        while (over > 0 or over_bytes > 0) and (message := self.oldest.pop_first()) is not None:
             if any(message.id in group.leased for group in self.groups.values()):
-                leased.append(message)
+                self.spared.add(message.id)
             else:
                 dropped.append(message)
                 over -= 1
                 over_bytes -= len(message.body)
-        enough = over <= 0 and over_bytes <= 0
-        for message in leased if enough else leased + dropped:
-            self.oldest.add(message)
-        if not enough:
+        if over > 0 or over_bytes > 0:
+            for message in dropped:
+                self.oldest.add(message)
             raise self._full()
         for message in dropped:
             self.forget(message)
@@ -137,6 +130,12 @@ class Queue:
         bounds = [f"{rules.max_messages} messages"] if rules.max_messages is not None else []
         bounds += [f"{rules.max_bytes} bytes"] if rules.max_bytes is not None else []
         return QueueFull(f"queue {self.address[1]!r} is full: its bound is {' and '.join(bounds)}")
+
+    def unleased(self, message: Message) -> None:
+        """A lease of a message ended that stays stored: it may be dropped to make room."""
+        if self.oldest is not None and message.id in self.spared:
+            self.spared.discard(message.id)
+            self.oldest.add(message)
 
     # Messages in and out
 
@@ -161,6 +160,7 @@ class Queue:
         if message.expires_at:
             self.expiry.trim(len(self.messages))
         if self.oldest is not None:
+            self.spared.discard(message.id)
             self.oldest.trim(len(self.messages))
 
     def forget(self, message: Message) -> bool:
@@ -177,7 +177,9 @@ class Queue:
         """The group is done with a message, in whatever state it has it. Returns whether another became ready."""
         message.pending &= ~group.bit
         freed = group.drop(message)
-        if not message.pending:
+        if message.pending:
+            self.unleased(message)
+        else:
             self.remove(message)
         return freed
 
@@ -190,7 +192,7 @@ class Queue:
         lease_ended: Callable[[Group, list[Delivery], int], None],
         delay_ended: Callable[[Group, list[Entry], int], None],
     ) -> Group:
-        """Create a group; in a queue that is not a topic it starts with every stored message."""
+        """Create a group; in a queue that is not a topic it starts with every stored message that has not expired."""
         if len(self.groups) >= GROUPS_MAX:
             raise QueueFull(f"queue {self.address[1]!r} has {GROUPS_MAX} groups already")
         bit = ~self.mask & (self.mask + 1)
@@ -199,25 +201,28 @@ class Queue:
         self.readers = tuple(self.groups.values())
         if not self.rules.topic:
             for message in self.by_id():
-                message.pending |= bit
-                group.offer(message, now)
-            group.backlog = len(self.messages)
+                if not message.expired(now):
+                    message.pending |= bit
+                    group.backlog += 1
+                    group.offer(message, now)
         return group
 
-    def drop_group(self, name: str) -> bool:
+    def drop_group(self, group: Group, now: int) -> None:
         """Delete a group; messages that only it waited for go, unless it is the last group of a queue."""
-        group = self.groups.pop(name, None)
-        if group is None:
-            return False
+        del self.groups[group.name]
         self.mask &= ~group.bit
         self.readers = tuple(self.groups.values())
         keep = not self.groups and not self.rules.topic
         for message in list(self.messages.values()):
             if message.pending & group.bit:
                 message.pending &= ~group.bit
-                if not message.pending and not keep:
+                self.unleased(message)
+                if message.pending:
+                    continue
+                if not keep:
                     self.remove(message)
-        return True
+                elif message.expired(now):  # its lease held the expiry up
+                    self.expiry.add(message)
 
     # Looking
 

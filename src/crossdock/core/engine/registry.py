@@ -12,6 +12,8 @@ from .group import Entry, Group
 from .queue import Queue
 from .timeline import NEVER, Timed
 
+_ALARMS_MIN = 64
+
 
 class Registry:
     """What every part of the engine stands on. Parts that run when something falls due fill in the last methods."""
@@ -23,7 +25,9 @@ class Registry:
         self._now = 0
         self._last_id = 0
         self._epoch = 0
-        self._timers: list[tuple[int, int, Timed]] = []
+        self._alarms: list[tuple[int, int]] = []
+        """When to look at which timer; those of a timer that is no longer set count for nothing."""
+        self._timers: dict[int, Timed] = {}
         self._timer_serial = 0
         self._due = NEVER
         """When the first timer falls due."""
@@ -43,22 +47,32 @@ class Registry:
         return now
 
     def _run(self, now: int) -> None:
-        while self._timers and self._timers[0][0] <= now:
-            due, _, timed = heapq.heappop(self._timers)
-            if timed.scheduled == due:
+        while self._alarms and self._alarms[0][0] <= now:
+            timed = self._timers.pop(heapq.heappop(self._alarms)[1], None)
+            if timed is not None:
                 timed.scheduled = NEVER
                 timed.fire(now)
                 self._schedule(timed)
-        self._due = self._timers[0][0] if self._timers else NEVER
+        self._due = self._alarms[0][0] if self._alarms else NEVER
 
     def _schedule(self, timed: Timed) -> None:
         """Make sure that the timer looks at a timeline in time."""
         due = timed.next_due()
         if due < timed.scheduled:
-            timed.scheduled = due
+            self._unschedule(timed)
             self._timer_serial += 1
-            heapq.heappush(self._timers, (due, self._timer_serial, timed))
-            self._due = self._timers[0][0]
+            timed.scheduled, timed.timer = due, self._timer_serial
+            self._timers[timed.timer] = timed
+            heapq.heappush(self._alarms, (due, timed.timer))
+            if len(self._alarms) > 2 * len(self._timers) + _ALARMS_MIN:
+                self._alarms = [alarm for alarm in self._alarms if alarm[1] in self._timers]
+                heapq.heapify(self._alarms)
+            self._due = self._alarms[0][0]
+
+    def _unschedule(self, timed: Timed) -> None:
+        """Have the timer look at a timeline no more."""
+        timed.scheduled = NEVER
+        self._timers.pop(timed.timer, None)
 
     # Queues
 
@@ -106,7 +120,7 @@ class Registry:
         queue = self._queue(address)
         del self._queues[address]
         for timed in self._timelines(queue):
-            timed.scheduled = NEVER
+            self._unschedule(timed)
 
     @staticmethod
     def _timelines(queue: Queue) -> Iterator[Timed]:
@@ -139,13 +153,16 @@ class Registry:
 
     def delete_group(self, address: Address, group: str, now: int) -> bool:
         """See Store."""
-        self._begin(now)
+        now = self._begin(now)
         queue = self._queue(address)
         existing = queue.groups.get(group)
         if existing is None:
             return False
-        existing.leases.scheduled = existing.delayed.scheduled = NEVER
-        return queue.drop_group(group)
+        self._unschedule(existing.leases)
+        self._unschedule(existing.delayed)
+        queue.drop_group(existing, now)
+        self._schedule(queue.expiry)
+        return True
 
     # What falls due
 

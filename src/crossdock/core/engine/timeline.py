@@ -2,7 +2,7 @@
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -16,6 +16,8 @@ class Timed(Protocol):
 
     scheduled: int
     """When the timer looks here next; NEVER when nothing is waiting."""
+    timer: int
+    """Which of the engine's timers that is."""
 
     def next_due(self) -> int: ...
 
@@ -25,24 +27,23 @@ class Timed(Protocol):
 class Timeline(Generic[T]):
     """A queue for items in order, a heap for the rest. Items that are no longer live are skipped when met.
 
-    `due` is an item's time, `live` whether it still counts, `all_live` every item that does, `work` what to do with
-    live items that fell due. `trim` keeps memory in proportion to what is live.
+    `due` is an item's time, `live` whether it still counts, `work` what to do with live items that fell due.
+    `trim` keeps memory in proportion to what is live.
     """
 
-    __slots__ = ("_all_live", "_due", "_in_order", "_live", "_rest", "_serial", "_work", "scheduled")
+    __slots__ = ("_due", "_in_order", "_live", "_rest", "_serial", "_work", "scheduled", "timer")
 
     def __init__(
         self,
         due: Callable[[T], int],
         live: Callable[[T], bool],
-        all_live: Callable[[], Iterable[T]],
         work: Callable[[list[T], int], None],
     ) -> None:
         self._due = due
         self._live = live
-        self._all_live = all_live
         self._work = work
         self.scheduled = NEVER
+        self.timer = 0
         self._in_order: deque[T] = deque()
         self._rest: list[tuple[int, int, T]] = []
         self._serial = 0
@@ -103,5 +104,6 @@ class Timeline(Generic[T]):
     def trim(self, live: int) -> None:
         """Drop dead items where they outnumber the `live` ones. Amortised O(1)."""
         if len(self._in_order) + len(self._rest) > 2 * live + _DEAD_MIN:
-            self._in_order = deque(sorted(self._all_live(), key=self._due))
-            self._rest = []
+            self._in_order = deque(item for item in self._in_order if self._live(item))
+            self._rest = [ranked for ranked in self._rest if self._live(ranked[2])]
+            heapq.heapify(self._rest)

@@ -1,0 +1,153 @@
+"""The configuration as the server uses it, and how its sources are laid over each other."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from crossdock.core.errors import InvalidArgument
+from crossdock.core.model import Settings
+
+from .errors import ConfigError
+from .keys import KEYS, Text
+from .secret import Secret
+from .sources import Layer, env_layer, expand, file_layer, http_layer, read_env
+
+CONFIG_FILE = "config.yml"
+ENV_FILE = ".env"
+DEFAULT_STORE = "sqlite:///data/crossdock.db"
+QUEUE_FILE = "filedb_queue.db"
+
+
+class Http(Struct, frozen=True, kw_only=True):
+    """The HTTP door."""
+
+    enabled: bool = True
+    host: str = "127.0.0.1"
+    port: int = 8080
+    rate_limit: float = 0
+    """Requests per second of one client address; 0: no limit."""
+    rate_burst: int = 5
+    api_key: Secret = Secret()
+    tls_cert: str = ""
+    tls_key: str = ""
+
+
+class Config(Struct, frozen=True, kw_only=True):
+    """A server's configuration. The defaults are those of a server in memory without limits, as tests want it."""
+
+    store: str = "memory://"
+    max_attempts: int = 3
+    backoff: int = 30_000
+    """ms"""
+    lease: int = 3_000
+    """Lease of the HTTP door where neither request nor queue names one, ms."""
+    debug: bool = False
+    http: Http = Http()
+    log_level: str = "info"
+    log_format: Literal["auto", "console", "json"] = "auto"
+    notes: tuple[str, ...] = ()
+    """What the operator should be told about how the configuration was found."""
+
+    @property
+    def queue_defaults(self) -> Settings:
+        """Settings of queues that have none of their own."""
+        return Settings(max_attempts=self.max_attempts, backoff=self.backoff)
+
+
+def load(
+    environ: Mapping[str, str], flags: Mapping[str, str] | None = None, file: str | None = None, folder: Path = Path()
+) -> Config:
+    """The configuration: defaults, under the file, under the environment (over `.env`), under `flags`.
+
+    `flags` maps keys to text; the key `http` stands for HOST:PORT or `off`. Without a `file`, `config.yml` in `folder`
+    is read where it exists. A file that does not exist leaves all defaults. Raises ConfigError. Changes nothing.
+    """
+    env = read_env(folder / ENV_FILE, environ)
+    path = folder / (file or CONFIG_FILE)
+    found = path.exists()
+    layer = file_layer(path, env) if found else {}
+    notes = [f"configuration file {file} does not exist, defaults are used"] if file and not found else []
+    values = _Values(layer | env_layer(env) | _flag_layer(flags or {}), env)
+    if "grpc.enabled" in values.given and values.get("grpc.enabled"):
+        notes.append(f"{values.source('grpc.enabled')}: grpc.enabled is true, but this version has no gRPC door")
+    return _assemble(values, found, tuple(notes))
+
+
+def _flag_layer(flags: Mapping[str, str]) -> Layer:
+    layer: Layer = {}
+    for key, value in flags.items():
+        source = f"--{key.replace('.', '-')}"
+        if key == "http":
+            layer |= http_layer(source, value)
+        else:
+            layer[key] = (source, Text(value))
+    return layer
+
+
+class _Values:
+    """The values of all layers, by key. Making one checks them all."""
+
+    def __init__(self, given: Layer, env: Mapping[str, str]) -> None:
+        self.given = given
+        self._env = env
+        for name in KEYS:
+            self.get(name)
+
+    def get(self, name: str) -> Any:
+        key = KEYS[name]
+        if name in self.given:
+            value = self.given[name][1]
+        else:
+            value = expand(key.default, self._env) if isinstance(key.default, str) else key.default
+        try:
+            return key.read(name, value)
+        except InvalidArgument as error:
+            raise ConfigError(self.source(name), str(error)) from error
+
+    def has(self, section: str) -> bool:
+        """Whether a source gave a key of the section."""
+        return any(name.startswith(f"{section}.") for name in self.given)
+
+    def source(self, name: str) -> str:
+        """Where the value of a key is from."""
+        return self.given[name][0] if name in self.given else "defaults"
+
+
+def _assemble(values: _Values, from_file: bool, notes: tuple[str, ...]) -> Config:
+    get = values.get
+    if bool(get("tls.cert")) != bool(get("tls.key")):
+        given, missing = ("cert", "key") if get("tls.cert") else ("key", "cert")
+        raise ConfigError(values.source(f"tls.{given}"), f"tls.{given} needs tls.{missing} beside it")
+    return Config(
+        store=_store(values, from_file),
+        max_attempts=get("max-retry"),
+        backoff=get("retry-interval"),
+        lease=get("lease-duration"),
+        debug=get("debug"),
+        http=Http(
+            enabled=get("http.enabled"),
+            host=get("http.host"),
+            port=get("http.port"),
+            rate_limit=get("http.rate.limit") if values.has("http.rate") else 0,
+            rate_burst=get("http.rate.burst"),
+            api_key=get("http.auth.api_key"),
+            tls_cert=get("tls.cert"),
+            tls_key=get("tls.key"),
+        ),
+        log_level=get("log.level"),
+        log_format=get("log.format"),
+        notes=notes,
+    )
+
+
+def _store(values: _Values, from_file: bool) -> str:
+    """The store's URL: named outright, or by the persistence section, which counts as soon as there is a file."""
+    if values.get("store"):
+        return str(values.get("store"))
+    if not (from_file or values.has("persistence")):
+        return DEFAULT_STORE
+    if values.get("persistence.type") == "memory":
+        return "memory://"
+    return f"sqlite:///{Path(values.get('persistence.options.dirs-path')) / QUEUE_FILE}"

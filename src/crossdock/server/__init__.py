@@ -1,0 +1,5 @@
+"""The server: builds, runs and stops everything."""
+
+from .server import Server, serve
+
+__all__ = ["Server", "serve"]

@@ -1,0 +1,176 @@
+"""The server's life: build, start, run, drain, stop."""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from ipaddress import ip_address
+
+from crossdock.broker.broker import Broker
+from crossdock.broker.bucket import RateLimit
+from crossdock.broker.runtime import AsyncRuntime
+from crossdock.config import Config, Http
+from crossdock.core.clock import Clock
+from crossdock.core.errors import CrossdockError
+from crossdock.core.model import DEFAULT_NAMESPACE
+from crossdock.doors.http import HttpListener, create_app
+from crossdock.storage.base import Level
+from crossdock.storage.urls import open_store
+
+from . import debug
+from .logs import LogObserver
+
+EXIT_FORCED = 130
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_log = logging.getLogger("crossdock.server")
+
+
+class CannotStart(CrossdockError):
+    """A door cannot be opened. The text says why."""
+
+    code = "cannot_start"
+
+
+class Server:
+    """A broker with its store behind the doors that `config` opens. To be made and used inside one event loop.
+
+    Raises InvalidArgument for a store URL that it does not know.
+    """
+
+    def __init__(self, config: Config, clock: Clock | None = None) -> None:
+        self.config = config
+        self.store = open_store(config.store, config.queue_defaults)
+        observer = LogObserver() if _log.isEnabledFor(logging.DEBUG) else None
+        self.broker = Broker(self.store, AsyncRuntime(clock), observer)
+        self._http: HttpListener | None = None
+        self._debug: asyncio.Task[None] | None = None
+
+    @property
+    def urls(self) -> list[str]:
+        """Where the open doors are reached."""
+        return [self._http.url] if self._http else []
+
+    @property
+    def level(self) -> Level:
+        """The publish level in force."""
+        return self.store.abilities.level
+
+    async def start(self) -> None:
+        """Open the store, then the doors. Raises StoreUnavailable or CannotStart; then nothing stays open."""
+        for note in self.config.notes:
+            _log.warning(note)
+        await self.broker.open(sweep=True)
+        try:
+            if self.config.http.enabled:
+                self._http = await self._open_http(self.config.http)
+        except BaseException:
+            await self.broker.close()
+            raise
+        _log.info("serving", extra={"urls": self.urls, "store": self.config.store, "promise": self.level})
+        if self.config.debug:
+            self._debug = asyncio.create_task(debug.run(self.broker, DEFAULT_NAMESPACE))
+            self._debug.add_done_callback(_log_failure)
+
+    async def _open_http(self, http: Http) -> HttpListener:
+        if not http.api_key and not _is_loopback(http.host):
+            _log.warning("NO API KEY: whoever reaches %s may read and change every queue", http.host)
+        rate = RateLimit(self.broker.clock, http.rate_limit, http.rate_burst) if http.rate_limit else None
+        app = create_app(
+            self.broker,
+            api_key=http.api_key.reveal(),
+            rate=rate,
+            default_lease=self.config.lease,
+            namespace=DEFAULT_NAMESPACE,
+        )
+        try:
+            listener = HttpListener(app, http.host, http.port, http.tls_cert, http.tls_key)
+        except OSError as error:
+            raise CannotStart(f"cannot use {http.tls_cert} with {http.tls_key} for TLS: {error.strerror}") from error
+        try:
+            await listener.start()
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+            raise CannotStart(f"cannot listen on {http.host}:{http.port}: {reason}") from error
+        return listener
+
+    async def run(self, started: Callable[[], None]) -> None:
+        """Start, call `started`, serve until SIGINT or SIGTERM, drain and stop. A second signal ends the process."""
+        stopping = asyncio.Event()
+        with _on_signals(stopping):
+            await self.start()
+            try:
+                gc.freeze()  # What lives now lives to the end: later collections need not look at it.
+                started()
+                await stopping.wait()
+                _log.info("stopping")
+            finally:
+                await self.stop()
+        _log.info("stopped")
+
+    async def stop(self) -> None:
+        """Stop listening, end the long polls, let running requests finish, close the store.
+
+        A second call does nothing.
+        """
+        if self._debug is not None:
+            self._debug.cancel()
+            await asyncio.wait([self._debug])
+            self._debug = None
+        if self._http is not None:
+            self.broker.room.close()
+            await self._http.stop()
+            self._http = None
+        await self.broker.close()
+
+
+def serve(config: Config, started: Callable[[Server], None]) -> None:
+    """Run a server in this thread until a signal stops it; `started` is called when its doors are open."""
+
+    async def life() -> None:
+        server = Server(config)
+        await server.run(lambda: started(server))
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(life())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+@contextmanager
+def _on_signals(stopping: asyncio.Event) -> Iterator[None]:
+    """Set `stopping` at the first signal, exit at the second."""
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            os._exit(EXIT_FORCED)
+        stopping.set()
+
+    for number in SIGNALS:
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("debug stopped", exc_info=task.exception())

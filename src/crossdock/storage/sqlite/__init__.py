@@ -1,0 +1,5 @@
+"""The SQLite store; see `store`."""
+
+from .store import SqliteStore
+
+__all__ = ["SqliteStore"]

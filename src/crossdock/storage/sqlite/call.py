@@ -1,0 +1,28 @@
+"""A verb on its way to the writer thread and back."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+
+class Call(Struct, gc=False):
+    """What a caller asked for, and what became of it."""
+
+    verb: Callable[..., Any]
+    now: int
+    args: tuple[Any, ...]
+    loop: asyncio.AbstractEventLoop
+    future: "asyncio.Future[Any]"
+    result: Any = None
+    error: Exception | None = None
+
+    def answer(self) -> None:
+        """Tell the caller, who may have been cancelled meanwhile. Runs in the caller's loop."""
+        if self.future.done():
+            return
+        if self.error is None:
+            self.future.set_result(self.result)
+        else:
+            self.future.set_exception(self.error)

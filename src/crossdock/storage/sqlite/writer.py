@@ -1,0 +1,147 @@
+"""The thread that does all reading and writing of one store in this process.
+
+Callers on any asyncio loop put a verb in its queue and await the answer. It takes everything that is queued, runs it in
+one transaction and answers after the commit: while one commit waits for the disk the next group gathers, so that many
+callers share an fsync and nobody waits for a timer. Cancelling a caller does not cancel what it asked for (F10).
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable, Iterable
+from enum import Enum
+from queue import Empty, SimpleQueue
+from typing import Concatenate, ParamSpec, TypeVar
+
+from crossdock.core.errors import QueueClosed, StoreUnavailable
+from crossdock.storage.base import Changed
+
+from .call import Call
+from .session import Session
+from .transaction import Transactions
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+CALLS_MAX = 1_000
+"""Most calls in one transaction."""
+POLL_SECONDS = 0.025
+"""How often an idle writer looks for commits of other processes, while somebody wants to know (F30)."""
+
+
+class Signal(Enum):
+    """What the queue carries besides calls."""
+
+    LOOK = 1
+    """Somebody began or ceased to watch."""
+    END = 2
+
+
+class Writer:
+    """One thread over one session."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Call | Signal] = SimpleQueue()
+        self._gate = threading.Lock()
+        """Held while a call is queued, so that none comes behind END."""
+        self._open = False
+        self._changed: Changed | None = None
+        self._thread: threading.Thread | None = None
+        self._process = 0
+
+    def start(self, session: Session) -> None:
+        """Begin to work. The session belongs to the thread from now on."""
+        work = Transactions(session)
+        self._process = os.getpid()
+        self._thread = threading.Thread(target=self._live, args=(work,), name="crossdock-sqlite", daemon=True)
+        self._open = True
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Finish what was submitted, checkpoint and close the file. A second call does nothing."""
+        with self._gate:
+            thread, self._thread = self._thread, None
+            if thread is None or os.getpid() != self._process:
+                return
+            self._open = False
+            self._queue.put(Signal.END)
+        await asyncio.to_thread(thread.join)
+
+    def submit(
+        self, verb: Callable[Concatenate[Session, P], T], now: int, *args: P.args, **kwargs: P.kwargs
+    ) -> "asyncio.Future[T]":
+        """Have `verb` run in a transaction at `now` with the other arguments. The future is done after the commit."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        with self._gate:
+            if not self._open:
+                raise QueueClosed("the store is not open")
+            if os.getpid() != self._process:
+                raise StoreUnavailable("the store was opened before a fork: open one in each process")
+            self._queue.put(Call(verb, now, args, loop, future))
+        return future
+
+    def watch(self, changed: Changed | None) -> None:
+        """See Store. `changed` is called in the writer thread, after the commit."""
+        self._changed = changed
+        self._queue.put(Signal.LOOK)
+
+    # In the thread
+
+    def _live(self, work: Transactions) -> None:
+        going = True
+        try:
+            while going:
+                calls, going = self._gather()
+                if calls:
+                    work.execute(calls)
+                    _answer(calls)
+                    work.checkpoint()
+                else:
+                    work.look_elsewhere()
+                news = work.take_news()
+                if self._changed is not None:
+                    for address, count in news:
+                        self._changed(address, count)
+        finally:
+            self._die()
+            work.close()
+
+    def _gather(self) -> tuple[list[Call], bool]:
+        """Wait for calls and take all of them; and whether to go on."""
+        try:
+            items = [self._queue.get(timeout=POLL_SECONDS if self._changed is not None else None)]
+        except Empty:
+            return [], True
+        items += [self._queue.get() for _ in range(min(self._queue.qsize(), CALLS_MAX))]
+        return [item for item in items if isinstance(item, Call)], Signal.END not in items
+
+    def _die(self) -> None:
+        """Leave nobody waiting, however the thread ends."""
+        with self._gate:
+            self._open = False
+        left = []
+        while not self._queue.empty():
+            item = self._queue.get()
+            if isinstance(item, Call):
+                item.error = StoreUnavailable("the store has stopped")
+                left.append(item)
+        _answer(left)
+
+
+def _answer(calls: Iterable[Call]) -> None:
+    """Hand every caller its answer: one wake-up for each loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Call]] = {}
+    for call in calls:
+        by_loop.setdefault(call.loop, []).append(call)
+    for loop, answered in by_loop.items():
+        if not loop.is_closed():
+            try:
+                loop.call_soon_threadsafe(_answer_here, answered)
+            except RuntimeError:
+                continue  # The loop was closed just now: nobody waits there any more.
+
+
+def _answer_here(calls: Iterable[Call]) -> None:
+    for call in calls:
+        call.answer()
