@@ -36,7 +36,7 @@ class HttpDoor:
         app = create_app(self.broker, api_key=self._api_key, rate=self._rate, **self._options)
         self.listener = HttpListener(app, "127.0.0.1", 0)
         await self.listener.start()
-        self.client = httpx.AsyncClient(base_url=self.listener.url, timeout=20)
+        self.client = httpx.AsyncClient(base_url=self.listener.url, timeout=20, verify=False)
         return self
 
     async def __aexit__(

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from http_door import CONSUMER, GROUP, HttpDoor
 
 from crossdock.storage.base import Store
 from crossdock.storage.memory import MemoryStore
 from crossdock.storage.sqlite import SqliteStore
+from http_door import CONSUMER, GROUP, HttpDoor
 
 HOUR, DAY = 3_600_000, 86_400_000
 

@@ -125,7 +125,7 @@ def test_every_form_comes_out_as_milliseconds(value: float | str | timedelta, ms
         5j,
         object(),
     ],
-    ids=lambda value: repr(value)[:20],
+    ids=lambda value: repr(value)[:16],
 )
 def test_what_is_no_duration_is_refused(value: object) -> None:
     with pytest.raises(InvalidArgument, match="ttl must be a duration") as caught:

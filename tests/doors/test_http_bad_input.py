@@ -7,12 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NamedTuple
 
 import pytest
-from http_door import CONSUMER, GROUP, HttpDoor
 
 from crossdock.core.limits import BODY_BYTES_MAX
 from crossdock.doors.http.connection import HEADERS_MAX, URL_BYTES_MAX
 from crossdock.doors.http.sending import BATCH_REQUEST_BYTES_MAX, ENQUEUE_BYTES_MAX
 from crossdock.storage.memory import MemoryStore
+from http_door import CONSUMER, GROUP, HttpDoor
 
 KEY = "s3cret"
 
@@ -125,8 +125,12 @@ CASES = [
     dequeue("limit must be a whole number from 1 to 1000, got 1001", limit=1001),
     dequeue("auto_ack must be true or false, got text", auto_ack="yes"),
     Case(400, "message_id must be >= 1", "q/ack", {"group": "g", "message_id": 0, "receipt": "r"}),
-    Case(400, "message_id must be <= 9223372036854775807", "q/ack", {"group": "g", "message_id": 2**63, "receipt": "r"}),
-    Case(400, "message_id must be a whole number, got text", "q/nack", {"group": "g", "message_id": "1", "receipt": "r"}),
+    Case(
+        400, "message_id must be <= 9223372036854775807", "q/ack", {"group": "g", "message_id": 2**63, "receipt": "r"}
+    ),
+    Case(
+        400, "message_id must be a whole number, got text", "q/nack", {"group": "g", "message_id": "1", "receipt": "r"}
+    ),
     Case(400, "messages must have 1 to 1000 elements, got '0 elements'", "q/enqueue/batch", {"messages": []}),
     Case(400, "messages must have .*", "q/enqueue/batch", {"messages": [{"message": 1}] * 1001}),
     Case(400, "mode must be one of its choices, got 'all'", "q/enqueue/batch", {"messages": [], "mode": "all"}),
@@ -189,9 +193,7 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.path[:30]}-{case.error[:40]}")
 async def test_bad_input(door: HttpDoor, case: Case) -> None:
-    options = {"content": case.raw} if case.raw is not None else {}
-    # A URL object, so that the client does not tidy the path up.
-    response = await exchange(door, case, options)
+    response = await exchange(door, case)
     assert response["status"] == case.status
     assert response["body"].keys() == {"error", "code"}
     assert re.fullmatch(case.error, response["body"]["error"], re.DOTALL), response["body"]["error"]
@@ -200,7 +202,7 @@ async def test_bad_input(door: HttpDoor, case: Case) -> None:
     assert ("allow" in response["headers"]) == (case.status == 405)
 
 
-async def exchange(door: HttpDoor, case: Case, options: dict[str, Any]) -> dict[str, Any]:
+async def exchange(door: HttpDoor, case: Case) -> dict[str, Any]:
     """Send the request as it stands, dots and all; a client would tidy the path up."""
     body = case.raw if case.raw is not None else b"" if case.body is None else json.dumps(case.body).encode()
     head = f"{case.method} /api/v1/{case.path} HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\n"
@@ -232,7 +234,6 @@ HEAD_TOO_LARGE = "the head must have at most 100 headers and 32768 bytes"
 REFUSED = {
     "not HTTP": (400, BROKEN, b"hello\r\n\r\n"),
     "TLS hello": (400, BROKEN, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\0" * 100),
-    "no version": (400, BROKEN, b"POST /api/v1/q/enqueue\r\n\r\n"),
     "length and chunked (S7)": (
         400,
         BROKEN,
@@ -244,7 +245,11 @@ REFUSED = {
     "space before the colon": (400, BROKEN, f"{HEAD}content-length : 13\r\n\r\n".encode() + GOOD),
     "bare line feed in a header": (400, BROKEN, f"{HEAD}x: a\rb\r\n\r\n".encode()),
     "NUL in a header": (400, BROKEN, f"{HEAD}x: a\0b\r\n\r\n".encode()),
-    "URL too long": (414, "the URL must have at most 8192 bytes", f"GET /{'x' * URL_BYTES_MAX} HTTP/1.1\r\n\r\n".encode()),
+    "URL too long": (
+        414,
+        "the URL must have at most 8192 bytes",
+        f"GET /{'x' * URL_BYTES_MAX} HTTP/1.1\r\n\r\n".encode(),
+    ),
     "too many headers": (431, HEAD_TOO_LARGE, HEAD.encode() + b"a: b\r\n" * HEADERS_MAX + b"\r\n"),
     "headers too large": (431, HEAD_TOO_LARGE, HEAD.encode() + (b"a: " + b"x" * 8000 + b"\r\n") * 5 + b"\r\n"),
     "header without end": (431, HEAD_TOO_LARGE, HEAD.encode(), b"a: ", *[b"x" * 20_000] * 4),

@@ -6,8 +6,6 @@ import crossdock
 from crossdock.testing import VirtualClock
 from crossdock.testing.server import RunningServer
 
-pytest_plugins = ("crossdock.testing.plugin",)
-
 
 def test_a_connection_to_queues_in_memory(crossdock_mq: crossdock.Connection) -> None:
     jobs = crossdock_mq.queue("jobs")

@@ -158,7 +158,7 @@ class Broker(Admin):
     ) -> list[Delivery]:
         if not self.room.occupied(address, group):
             deliveries = await take()
-            if deliveries:
+            if deliveries or self._closing:
                 return deliveries
         place = self.room.join(address, group, self._now() + wait)
         try:

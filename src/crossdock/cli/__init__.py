@@ -34,6 +34,12 @@ _COMMANDS = (
     ("ack", "messages:ack", "Acknowledge messages.", ["ack orders 1.1.5ab3"]),
     ("nack", "messages:nack", "Give messages back.", ["nack orders 1.1.5ab3 --delay 1m --error 'no such order'"]),
     ("migrate", "about:migrate", "Bring a store up to date.", ["migrate --store sqlite:///jobs.db"]),
+    (
+        "bench",
+        "bench:bench",
+        "Measure.",
+        ["bench --store sqlite:///jobs.db", "bench --door http --rate 1000", "bench --versus"],
+    ),
     ("version", "about:version", "Print the version.", ["version -o json"]),
 )
 _EXIT_CODES = {"invalid_argument": MISUSE, "config_error": MISUSE, "queue_not_found": NOTHING}

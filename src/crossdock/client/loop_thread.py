@@ -50,7 +50,7 @@ class LoopThread:
         """End the loop and the thread. What other threads wait for ends first, by itself or cancelled."""
         with self._gate:
             self._open = False
-        asyncio.run_coroutine_threadsafe(_end_tasks(), self._loop).result()
+        asyncio.run_coroutine_threadsafe(_end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -60,10 +60,11 @@ async def _await(step: Awaitable[T]) -> T:
     return await step
 
 
-async def _end_tasks() -> None:
+async def _end() -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     if others:
         _, late = await asyncio.wait(others, timeout=GRACE_SECONDS)
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)
+    await asyncio.get_running_loop().shutdown_default_executor()

@@ -8,7 +8,7 @@ from copy import copy
 from typing import get_args
 
 from crossdock.core.lifecycle import START, TRANSITIONS, Event, Phase
-from crossdock.core.model import Address, Delivery, Peeked, QueueStats
+from crossdock.core.model import ORIGIN_QUEUE, Address, Delivery, Message, Peeked, QueueStats
 
 Standing = tuple[Address, str]
 """A group of a queue."""
@@ -45,6 +45,7 @@ class Witness:
         """A receive answered."""
         for delivery in deliveries:
             where = (standing, delivery.id)
+            self._note_letter(standing, delivery.message)
             assert delivery.epoch >= self._last_epoch, "epochs fall"
             self._last_epoch = delivery.epoch
             assert delivery.message.deliver_at <= now, f"{delivery} came before it was due"
@@ -79,17 +80,27 @@ class Witness:
         if address is not None:
             self._leases = {where: lease for where, lease in self._leases.items() if not gone(where[0])}
 
+    def _note_letter(self, standing: Standing, message: Message) -> None:
+        """Another group's dead letter may have the id of one that this group was done with."""
+        phases = self._phases.get(standing, {})
+        if phases.get(message.id) == "done" and ORIGIN_QUEUE in (message.headers or {}):
+            del phases[message.id]
+            self._attempts.pop((standing, message.id), None)
+            self._due.pop((standing, message.id), None)
+
     def looked(self, standing: Standing, found: list[Peeked], now: int) -> None:
         """A browse of every message of the group answered."""
         ids = [seen.message.id for seen in found]
         assert ids == sorted(set(ids)), f"{standing}: a message is in two states, or out of order: {ids}"
         before = self._phases.get(standing)
+        for seen in found:
+            self._note_letter(standing, seen.message)
         phases: dict[int, Phase] = {} if before is None else dict.fromkeys(before, "done")
         for seen in found:
             phases[seen.message.id] = seen.state
         for message_id, phase in phases.items():
             if before is not None and message_id in before:
-                legal = LEGAL[before[message_id]] | ({"dead"} if phase == "done" else set())
+                legal = LEGAL[before[message_id]]
                 assert phase in legal, f"{standing}: {message_id} went from {before[message_id]} to {phase}"
             else:
                 assert before is None or phase in START, f"{standing}: {message_id} began as {phase}"

@@ -2,13 +2,11 @@
 
 from msgspec import Struct
 from msgspec.json import Encoder
-from starlette.types import Send
+from starlette.types import Message
 
 from crossdock.wire.json_api import Status
 
-HeaderList = list[tuple[bytes, bytes]]
-
-JSON = b"application/json"
+JSON = (b"content-type", b"application/json")
 
 encode = Encoder().encode
 
@@ -19,7 +17,14 @@ class Answer(Struct, frozen=True, gc=False):
     status: int
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: bytes = JSON
+    content_type: tuple[bytes, bytes] = JSON
+
+    def start(self, request_id: bytes) -> Message:
+        """The ASGI event that begins the response."""
+        headers = [(b"x-request-id", request_id), *self.headers]
+        if self.status != 204:
+            headers += (self.content_type, (b"content-length", b"%d" % len(self.body)))
+        return {"type": "http.response.start", "status": self.status, "headers": headers}
 
 
 def created(new: bool) -> Answer:
@@ -30,13 +35,3 @@ def created(new: bool) -> Answer:
 def done(status: str, code: int = 200) -> Answer:
     """An answer that says what was done."""
     return Answer(code, encode(Status(status)))
-
-
-async def respond(send: Send, answer: Answer, request_id: bytes) -> None:
-    """Send a whole response."""
-    headers: HeaderList = [(b"x-request-id", request_id), *answer.headers]
-    if answer.status != 204:
-        headers.append((b"content-type", answer.content_type))
-        headers.append((b"content-length", b"%d" % len(answer.body)))
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})

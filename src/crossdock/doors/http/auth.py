@@ -10,8 +10,11 @@ class ApiKey:
     def __init__(self, key: str | None) -> None:
         self._digest = sha256(key.encode()).digest() if key else None
 
+    @property
+    def needed(self) -> bool:
+        """Whether callers must have the key."""
+        return self._digest is not None
+
     def fits(self, given: bytes | None) -> bool:
-        """Whether a request with this header may go on. Takes the same time for every wrong key."""
-        if self._digest is None:
-            return True
-        return hmac.compare_digest(sha256(given or b"").digest(), self._digest)
+        """Whether this is the key. Takes the same time for every wrong one."""
+        return self._digest is not None and hmac.compare_digest(sha256(given or b"").digest(), self._digest)

@@ -95,9 +95,12 @@ class Connection(HttpToolsProtocol):
     """Loop time at which the request that is arriving began; 0 when none is."""
     unread_since = 0.0
     """Loop time since which the client leaves what was written unread; 0 when it does not."""
+    _in_message = False
     _in_head = False
-    _began = False
+    _begun = 0
+    """Requests that began in the data at hand."""
     _head_bytes = 0
+    _unfinished_bytes = 0
     _refusal = BROKEN
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -110,7 +113,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        self._began = False
+        alone = not self._in_message
+        self._begun = 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -118,19 +122,20 @@ class Connection(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             return  # No other protocol is spoken here: the request is served as it is.
         else:
-            self._count_head(len(data))
+            if self._in_head and (self._begun == 0 or (alone and self._begun == 1)):
+                self._count_unfinished(len(data))
 
-    def _count_head(self, size: int) -> None:
-        """Bound a head whose headers are too long for the parser to report one by one."""
-        if self._in_head and not self._began:
-            self._head_bytes += size
-            if self._head_bytes > HEAD_BYTES_MAX:
-                self.refuse(HEAD_TOO_LARGE)
+    def _count_unfinished(self, size: int) -> None:
+        """Bound a head that has not ended: the parser reports a header when it is complete, not while it grows."""
+        self._unfinished_bytes += size
+        if self._unfinished_bytes > HEAD_BYTES_MAX:
+            self.refuse(HEAD_TOO_LARGE)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._in_head = self._began = True
-        self._head_bytes = 0
+        self._in_message = self._in_head = True
+        self._begun += 1
+        self._head_bytes = self._unfinished_bytes = 0
         if not self.arriving_since:
             self.arriving_since = self.loop.time()
 
@@ -155,6 +160,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self.arriving_since = 0.0
+        self._in_message = False
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

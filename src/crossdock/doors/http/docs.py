@@ -46,4 +46,4 @@ class Docs:
 
 def _static(name: str, content_type: bytes) -> Answer:
     body = resources.files(__package__).joinpath("static", name).read_bytes()
-    return Answer(200, body, HEADERS, content_type)
+    return Answer(200, body, HEADERS, (b"content-type", content_type))

@@ -1,4 +1,4 @@
-"""One path: method, rate, key, body, handler, response, in this order. A plain ASGI application."""
+"""One path: method, rate, key, name, body, handler, response, in this order. A plain ASGI application."""
 
 import logging
 from collections.abc import Sequence
@@ -10,10 +10,10 @@ from msgspec.json import Decoder
 from starlette.types import Receive, Scope, Send
 
 from crossdock.core.errors import CrossdockError
+from crossdock.core.model import Address
 from crossdock.wire.json_api_bodies import convert, decode
 
 from . import errors
-from .answer import Answer, respond
 from .counters import RouteCounters
 from .door import Door
 from .operation import Operation
@@ -41,14 +41,24 @@ class Endpoint:
         request_id = self._door.ids.of(headers.get(b"x-request-id"))
         method = self._methods.get(scope["method"])
         try:
-            answer = await method.answer(scope, receive, headers) if method is not None else self._otherwise
+            if method is None:
+                answer = self._otherwise
+            elif not method.admits(scope, headers):
+                answer = errors.UNAUTHORIZED
+            else:
+                address = method.address(scope)
+                body = b""
+                if method.bytes_max:
+                    body = await read_body(receive, headers.get(b"content-length"), method.bytes_max)
+                answer = await method.handle(Call(address, method.request(scope, body), scope, receive))
         except CrossdockError as error:
             answer = errors.refusal(error, request_id)
         except Disconnected:
             return
         except Exception as error:
             answer = errors.failure(error, request_id)
-        await respond(send, answer, request_id)
+        await send(answer.start(request_id))
+        await send({"type": "http.response.body", "body": answer.body})
         seconds = perf_counter() - started
         self.counters.count(scope["method"] if method is not None else "other", answer.status, seconds)
         if _log.isEnabledFor(logging.DEBUG):
@@ -70,22 +80,31 @@ class _Method:
     def __init__(self, door: Door, operation: Operation) -> None:
         self._door = door
         self._rate = door.rate if operation.limited else None
-        self._key = door.key if operation.protected else None
+        self._key = door.key if operation.protected and door.key.needed else None
         self._decoder: Decoder[Any] | None = Decoder(operation.request) if operation.request is not None else None
         self._operation = operation
+        self._names_queue = "{queue}" in operation.template
+        self.handle = operation.handle
+        self.bytes_max = operation.bytes_max if self._decoder is not None else 0
+        """Bytes of a body to read; 0: none is looked at."""
 
-    async def answer(self, scope: Scope, receive: Receive, headers: Headers) -> Answer:
-        operation = self._operation
+    def admits(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the caller has the key, when one is needed. Raises RateLimited."""
         if self._rate is not None:
             self._rate.take(scope["client"][0] if scope["client"] else "")
-        if self._key is not None and not self._key.fits(headers.get(b"x-api-key")):
-            return errors.UNAUTHORIZED
-        request: Any = None
+        return self._key is None or self._key.fits(headers.get(b"x-api-key"))
+
+    def address(self, scope: Scope) -> Address:
+        """The queue that the path names. Raises InvalidArgument."""
+        if self._names_queue:
+            return self._door.address(scope["path_params"]["queue"])
+        return (self._door.namespace, "")
+
+    def request(self, scope: Scope, body: bytes) -> Any:
+        """The body or the query string as its type; None where there is neither. Raises Malformed."""
+        operation = self._operation
         if self._decoder is not None:
-            body = await read_body(receive, headers.get(b"content-length"), operation.bytes_max)
-            request = operation.request() if operation.optional and not body else decode(self._decoder, body)
-        elif operation.query is not None:
-            request = convert(dict(parse_qsl(scope["query_string"].decode("latin-1"))), operation.query)
-        name = scope["path_params"].get("queue")
-        address = self._door.address(name) if name is not None else (self._door.namespace, "")
-        return await operation.handle(Call(address, request, scope, receive))
+            return operation.request() if operation.optional and not body else decode(self._decoder, body)
+        if operation.query is not None:
+            return convert(dict(parse_qsl(scope["query_string"].decode("latin-1"))), operation.query)
+        return None

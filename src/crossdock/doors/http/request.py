@@ -15,6 +15,9 @@ from .errors import BodyTooLarge
 
 R_co = TypeVar("R_co", covariant=True)
 
+SMALL_DIGITS = 6
+"""A length of so few digits is within every bound."""
+
 _SANE_ID = re.compile(rb"[ -~]{1,128}")
 
 
@@ -57,7 +60,7 @@ class Call(Generic[R_co]):
 
 async def read_body(receive: Receive, content_length: bytes | None, bytes_max: int) -> bytes:
     """The body of a request. Raises BodyTooLarge before more than `bytes_max` bytes are held; Disconnected."""
-    if content_length is not None and _exceeds(content_length, bytes_max):
+    if content_length is not None and len(content_length) > SMALL_DIGITS and _exceeds(content_length, bytes_max):
         raise BodyTooLarge(bytes_max)
     chunks: list[bytes] = []
     size = 0

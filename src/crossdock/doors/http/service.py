@@ -11,8 +11,8 @@ from .operation import Operation, public
 from .request import Call
 
 TAG = "service"
-TEXT = b"text/plain; charset=utf-8"
-METRICS_TEXT = b"text/plain; version=0.0.4; charset=utf-8"
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
+METRICS_TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 QUEUE_LABELS_MAX = 1000
 """Queues that have metrics of their own: the first ones by name."""
 
