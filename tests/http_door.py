@@ -63,9 +63,10 @@ class HttpDoor:
 
     async def enqueue(self, message: Any, queue: str = "q", **options: Any) -> int:
         """Store a message; returns its id."""
-        response = await self.post(f"{queue}/enqueue", {"message": message, **options})
+        batch = {"mode": "allOrNothing", "messages": [{"message": message, **options}]}
+        response = await self.post(f"{queue}/enqueue/batch", batch)
         assert response.status_code == 202, response.text
-        return int(response.headers["x-message-id"])
+        return int(response.json()["ids"][0])
 
     async def dequeue(self, queue: str = "q", group: str = GROUP, **options: Any) -> httpx.Response:
         return await self.post(f"{queue}/dequeue", {"group": group, "consumer_id": CONSUMER, **options})

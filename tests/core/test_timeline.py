@@ -107,13 +107,22 @@ def test_trim_keeps_memory_in_proportion_to_the_living() -> None:
     assert fired.times == [item.due for item in kept]
 
 
+def test_trim_forgets_all_when_nobody_lives() -> None:
+    fired = Fired()
+    for item in fired.add(*[(due * 7919) % 1_000 for due in range(1_000)]):
+        item.live = False
+    fired.timeline.trim(0)
+    assert fired.size == 0
+    assert fired.timeline.next_due() == NEVER
+
+
 def test_trim_loses_nobody() -> None:
     fired = Fired()
     items = fired.add(*[(due * 7919) % 1_000 for due in range(1_000)])
-    for item in items[::3]:
-        item.live = False
-    fired.timeline.trim(0)
+    for number, item in enumerate(items):
+        item.live = number % 3 == 0
     living = sorted(item.due for item in items if item.live)
+    fired.timeline.trim(len(living))
     assert fired.size == len(living)
     for now in range(1_000):
         fired.timeline.fire(now)

@@ -409,7 +409,7 @@ async def test_docs_can_be_left_out() -> None:
 
 
 async def test_metrics_of_requests_and_of_hostile_labels(door: HttpDoor) -> None:
-    await door.enqueue("a")
+    await door.post("q/enqueue", {"message": "a"})
     await door.get("nowhere/status")
     await door.call("BREW", "q/status")
     text = (await door.client.get("/metrics")).text

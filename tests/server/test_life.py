@@ -51,7 +51,7 @@ def test_signal_drains_and_nothing_is_lost(serve: Serve, number: int) -> None:
     assert [answer.status_code for answer in answers] == [204]
 
     again = serve("--store", "sqlite:///q.db", *ANY)
-    got = [again.dequeue("jobs", wait="10s").json()["message"] for _ in range(2)]
+    got = [again.dequeue("jobs", wait="10s", lease="1m").json()["message"] for _ in range(2)]
     assert {message["payload"] for message in got} == {"first", "second"}
     (returned,) = [message for message in got if message["id"] == leased["id"]]
     assert (returned["payload"], returned["attempt"]) == ("first", 2)

@@ -24,6 +24,10 @@ class Entry:
         self.attempts = attempts
         self.delayed = False
 
+    def __lt__(self, other: "Entry") -> bool:
+        # Heaps compare entries only where the keys are equal: one of the two is a leftover, so either order will do.
+        return False
+
     def key(self) -> Key:
         return self.message.priority, self.deliver_at, self.message.id
 
@@ -154,6 +158,7 @@ class Group:
         """Hand out up to `limit` messages in order."""
         taken: list[Delivery] = []
         lane, leased, bit = self.lane, self.leased, self.bit
+        self.leases.trim(len(leased))
         while len(taken) < limit:
             if self.heap and (not lane or self._heap_first()):
                 entry = heapq.heappop(self.heap)[3]
@@ -178,7 +183,6 @@ class Group:
             leased[message.id] = delivery
             taken.append(delivery)
         self.leases.extend(taken, lease_until)
-        self.leases.trim(len(leased))
         return taken
 
     def _heap_first(self) -> bool:

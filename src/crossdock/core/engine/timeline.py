@@ -103,7 +103,12 @@ class Timeline(Generic[T]):
 
     def trim(self, live: int) -> None:
         """Drop dead items where they outnumber the `live` ones. Amortised O(1)."""
-        if len(self._in_order) + len(self._rest) > 2 * live + _DEAD_MIN:
+        if len(self._in_order) + len(self._rest) <= 2 * live + _DEAD_MIN:
+            return
+        if not live:
+            self._in_order.clear()
+            self._rest.clear()
+        else:
             self._in_order = deque(item for item in self._in_order if self._live(item))
             self._rest = [ranked for ranked in self._rest if self._live(ranked[2])]
             heapq.heapify(self._rest)

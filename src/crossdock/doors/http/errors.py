@@ -5,6 +5,7 @@ import math
 
 from crossdock.core.errors import CrossdockError, InvalidArgument, RateLimited, StoreUnavailable
 from crossdock.wire.json_api import Problem
+from crossdock.wire.json_api_bodies import Malformed
 
 from .answer import Answer, encode
 
@@ -82,7 +83,7 @@ def refusal(error: CrossdockError, request_id: bytes) -> Answer:
 def describe(error: CrossdockError) -> str:
     """The sentence for the caller, with the API's names of fields."""
     text = str(error)
-    if error.__class__.__module__ == InvalidArgument.__module__ and isinstance(error, InvalidArgument):
+    if isinstance(error, InvalidArgument) and not isinstance(error, Malformed):
         return FIELDS.get(error.field, error.field) + text.removeprefix(error.field)
     return text
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from crossdock.broker.checks import check_batch
 from crossdock.core.errors import InvalidArgument, MessageExpired, QueueFull
 from crossdock.core.limits import BATCH_BYTES_MAX, BODY_BYTES_MAX
-from crossdock.core.model import Address, SendResult
+from crossdock.core.model import Address
 from crossdock.wire.json_api import (
     BatchEnqueued,
     Duplicate,
@@ -61,14 +61,11 @@ class Sending:
         ]
 
     async def enqueue(self, call: Call[Enqueue]) -> Answer:
-        """Store a message.
-
-        The header `X-Message-ID` of the answer holds its id.
-        """
+        """Store a message."""
         result = await self._broker.send(call.address, [message_of(call.request)])
         if result.duplicates:
             return Answer(409, encode(Duplicate("duplicate message", result.ids[0])))
-        return Answer(202, encode(Enqueued("enqueued", call.request.message)), message_id_header(result))
+        return Answer(202, encode(Enqueued("enqueued", call.request.message)))
 
     async def enqueue_batch(self, call: Call[EnqueueBatch]) -> Answer:
         """Store up to 1000 messages."""
@@ -122,8 +119,3 @@ class Sending:
 def has_dedup(messages: Sequence[Enqueue]) -> bool:
     """Whether any of the messages may turn out to be a duplicate."""
     return any(each.deduplication_id is not None for each in messages)
-
-
-def message_id_header(result: SendResult) -> tuple[tuple[bytes, bytes], ...]:
-    """The id of a stored message; the contract fixes the body."""
-    return ((b"x-message-id", b"%d" % result.ids[0]),)
