@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from crossdock.broker import Broker
+from crossdock.broker.waiting import WaitingRoom
 from crossdock.core.errors import QueueClosed, QueueNotFound
 from crossdock.core.model import Delivery, Message, Receipt, Settings
 from crossdock.testing.clock import VirtualClock
@@ -71,8 +72,8 @@ async def test_a_thousand_waiters_are_not_woken_for_every_message(broker: Broker
 
 async def test_a_newcomer_does_not_overtake_who_waits(broker: Broker) -> None:
     (first,) = await waiters(broker, 1)
-    await send(broker, "a")  # The first is woken but has not run yet.
     second = asyncio.ensure_future(broker.receive(Q, wait=HOUR))
+    await send(broker, "a")  # The first is woken, and the second runs before it.
     await turns()
     assert bodies(await first) == ["a"]
     assert not second.done()
@@ -110,6 +111,55 @@ async def test_groups_and_queues_wait_apart(broker: Broker) -> None:
     assert broker.room.wakeups == 2
     await send(broker, "b", queue=("default", "other"))
     assert bodies(await elsewhere) == ["b"]
+
+
+# A store that suspends: messages come while somebody looks
+
+HERE = (Q, "default")
+
+
+@pytest.fixture
+def room(broker: Broker) -> WaitingRoom:
+    return broker.room
+
+
+async def test_the_first_in_line_looks_and_the_others_sleep(room: WaitingRoom) -> None:
+    first, second = (room.join(*HERE, deadline=HOUR) for _ in range(2))
+    assert room.ask(first) is None
+    assert room.ask(second) is not None
+
+
+async def test_who_looks_in_vain_looks_again_when_a_message_came_meanwhile(room: WaitingRoom) -> None:
+    only = room.join(*HERE, deadline=HOUR)
+    room.wake(Q, 1)  # Nobody sleeps, and the look under way may have come too early.
+    room.lie_down(only)
+    assert room.ask(only) is None
+    room.lie_down(only)
+    assert room.ask(only) is not None
+
+
+async def test_a_newcomer_looks_for_a_message_that_came_while_the_others_looked(room: WaitingRoom) -> None:
+    first = room.join(*HERE, deadline=HOUR)
+    room.wake(Q, 1)
+    room.served(first, full=True)
+    second = room.join(*HERE, deadline=HOUR)
+    assert room.ask(second) is None
+    third = room.join(*HERE, deadline=HOUR)
+    assert room.ask(third) is not None
+    room.served(second, full=True)
+    room.leave(*HERE, second)
+    assert room.ask(third) is None, "more than one may have come"
+
+
+async def test_who_is_done_while_nobody_sleeps_leaves_the_wakeup_for_a_newcomer(room: WaitingRoom) -> None:
+    first, second = (room.join(*HERE, deadline=HOUR) for _ in range(2))
+    room.wake(Q, 1)  # For the second.
+    room.leave(*HERE, second)
+    third = room.join(*HERE, deadline=HOUR)
+    assert room.ask(third) is None
+    room.leave(*HERE, first)
+    room.leave(*HERE, third)
+    assert room.members == 0
 
 
 # What ends a wait without a message

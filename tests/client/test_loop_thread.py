@@ -53,6 +53,8 @@ def test_stop_leaves_no_caller_hanging(stubborn: bool, monkeypatch: pytest.Monke
     async def work() -> str:
         started.set()
         await ending.wait()
+        for _ in range(100):  # Far from done when the loop is told to stop.
+            await asyncio.sleep(0)
         return "done"
 
     async def end() -> None:

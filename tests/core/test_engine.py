@@ -1,4 +1,4 @@
-"""What the contract suite cannot see of the engine: its memory, its timers, and headers that somebody forged."""
+"""What the contract suite cannot see of the engine: its memory and its timers."""
 
 import gc
 import tracemalloc
@@ -252,27 +252,3 @@ def test_a_duplicate_needs_no_room(engine: Engine) -> None:
     assert engine.send(Q, [Message(b"x", dedup_id="one")], NOW).duplicates == [0]
     with pytest.raises(QueueFull):
         engine.send(Q, [Message(b"z", dedup_id="two")], NOW)
-
-
-# Headers that somebody forged
-
-
-@pytest.mark.parametrize(
-    "forged",
-    [
-        {"x-origin-queue": "q", "x-attempts": "1", "x-origin-id": "zwölf"},
-        {"x-origin-queue": "q", "x-attempts": "1", "x-origin-id": "0"},
-        {"x-origin-queue": "q", "x-attempts": "1", "x-origin-id": str(10**15)},
-        {"x-origin-queue": "q.dlq", "x-attempts": "1"},
-        {"x-origin-queue": "nowhere", "x-attempts": "1"},
-        {"x-origin-queue": "q"},
-        {"x-attempts": "1"},
-    ],
-    ids=str,
-)
-def test_a_letter_with_forged_headers_stays_where_it_is(engine: Engine, forged: dict[str, str]) -> None:
-    engine.create_queue(DLQ, Settings(), NOW)
-    (letter,) = engine.send(DLQ, [Message(b"x", forged)], NOW).ids
-    assert engine.redrive(DLQ, None, NOW) == 0
-    assert engine.message(DLQ, letter, NOW).body == b"x"
-    assert engine.stats(Q, NOW).stored == 0

@@ -67,18 +67,6 @@ def test_items_out_of_order_fire_at_their_time_and_not_before() -> None:
     assert fired.timeline.next_due() == NEVER
 
 
-def test_extending_takes_items_of_one_time_wherever_it_lies() -> None:
-    fired = Fired()
-    fired.timeline.extend([Item(20), Item(20)], 20)
-    fired.timeline.extend([Item(10), Item(10)], 10)
-    fired.timeline.extend([Item(20)], 20)
-    assert fired.timeline.next_due() == 10
-    fired.timeline.fire(10)
-    assert fired.times == [10, 10]
-    fired.timeline.fire(20)
-    assert fired.times == [10, 10, 20, 20, 20]
-
-
 def test_dead_items_do_not_fire_and_are_not_waited_for() -> None:
     fired = Fired()
     first, _, second = fired.add(10, 30, 5)

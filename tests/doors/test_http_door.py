@@ -279,6 +279,16 @@ async def test_upgrade_to_another_protocol_is_ignored(door: HttpDoor) -> None:
     assert (await door.client.get("/healthz", headers=headers)).text == "ok"
 
 
+async def test_connection_closes_when_the_client_asks(door: HttpDoor) -> None:
+    for version, header in (("1.1", "connection: close\r\n"), ("1.0", "")):
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.listener.port)
+        writer.write(f"GET /healthz HTTP/{version}\r\nhost: x\r\n{header}\r\n".encode())
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        writer.close()
+        assert b"connection: close" in head
+        assert body == b"ok"
+
+
 async def test_head_request_has_no_body(door: HttpDoor) -> None:
     response = await door.client.head("/healthz")
     assert (response.status_code, response.content, response.headers["content-length"]) == (200, b"", "2")

@@ -174,8 +174,8 @@ class Engine(Moves, Views):
         messages = queue.messages
         generation = self._generation
         others = reader.others
-        failures: dict[int, CrossdockError] = {}
         unusual = reader.errors or queue.oldest is not None
+        failures: dict[int, CrossdockError] = {}
         done = plain = size = 0
         for receipt in receipts:
             lease = leased.get(receipt.id)
@@ -244,9 +244,7 @@ class Engine(Moves, Views):
                 now + lease,
                 current.consumer,
             )
-            reader.leased[current.id] = longer
-            reader.leases.add(longer)
-            reader.leases.trim(len(reader.leased))
+            reader.leases.replace(longer)
             self._schedule(reader.leases)
 
         return self._answer(address, group, receipts, "", answer)

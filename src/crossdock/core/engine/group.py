@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from ..model import Delivery, Message, Receipt
+from .leases import Leases
 from .timeline import Timeline
 
 Key = tuple[int, int, int]
@@ -92,12 +93,8 @@ class Group:
             lambda entry: entry.delayed and self.entries.get(entry.message.id) is entry,
             lambda due, now: delay_ended(self, due, now),
         )
-        self.leased: dict[int, Delivery] = {}
-        self.leases: Timeline[Delivery] = Timeline(
-            lambda lease: lease.lease_until,
-            lambda lease: self.leased.get(lease.id) is lease,
-            lambda due, now: lease_ended(self, due, now),
-        )
+        self.leases = Leases(lambda over, now: lease_ended(self, over, now))
+        self.leased = self.leases.held
         self.held: dict[str, Held] = {}
         self.errors: dict[int, str] = {}
 
@@ -158,7 +155,6 @@ class Group:
         """Hand out up to `limit` messages in order."""
         taken: list[Delivery] = []
         lane, leased, bit = self.lane, self.leased, self.bit
-        self.leases.trim(len(leased))
         while len(taken) < limit:
             if self.heap and (not lane or self._heap_first()):
                 entry = heapq.heappop(self.heap)[3]
@@ -182,7 +178,7 @@ class Group:
             delivery = Delivery(message.id, epoch, generation, message, attempt, lease_until, consumer)
             leased[message.id] = delivery
             taken.append(delivery)
-        self.leases.extend(taken, lease_until)
+        self.leases.added(taken, lease_until)
         return taken
 
     def _heap_first(self) -> bool:

@@ -1,8 +1,8 @@
-"""Items by the time they fall due. Cheap where items arrive in order, which leases, delays and expiry mostly do."""
+"""Items by the time they fall due. Cheap where items arrive in order, which delays and expiry mostly do."""
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 T = TypeVar("T")
@@ -56,14 +56,6 @@ class Timeline(Generic[T]):
         else:
             self._serial += 1
             heapq.heappush(self._rest, (due, self._serial, item))
-
-    def extend(self, items: Sequence[T], due: int) -> None:
-        """Add items that fall due together."""
-        if not self._in_order or due >= self._due(self._in_order[-1]):
-            self._in_order.extend(items)
-        else:
-            for item in items:
-                self.add(item)
 
     def fire(self, now: int) -> None:
         """Do the work of the live items that are due."""

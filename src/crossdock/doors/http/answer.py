@@ -2,9 +2,14 @@
 
 from msgspec import Struct
 from msgspec.json import Encoder
-from starlette.types import Message
+from starlette.types import Scope, Send
 
 from crossdock.wire.json_api import Status
+
+Headers = list[tuple[bytes, bytes]]
+
+RESPOND = "crossdock.respond"
+"""The ASGI extension of our own listener that takes a whole response; see `connection`."""
 
 JSON = (b"content-type", b"application/json")
 
@@ -19,12 +24,17 @@ class Answer(Struct, frozen=True, gc=False):
     headers: tuple[tuple[bytes, bytes], ...] = ()
     content_type: tuple[bytes, bytes] = JSON
 
-    def start(self, request_id: bytes) -> Message:
-        """The ASGI event that begins the response."""
+    async def respond(self, scope: Scope, send: Send, request_id: bytes) -> None:
+        """Send the response."""
         headers = [(b"x-request-id", request_id), *self.headers]
         if self.status != 204:
             headers += (self.content_type, (b"content-length", b"%d" % len(self.body)))
-        return {"type": "http.response.start", "status": self.status, "headers": headers}
+        extensions = scope.get("extensions")
+        if extensions and RESPOND in extensions:
+            await extensions[RESPOND](self.status, headers, self.body)
+        else:
+            await send({"type": "http.response.start", "status": self.status, "headers": headers})
+            await send({"type": "http.response.body", "body": self.body})
 
 
 def created(new: bool) -> Answer:

@@ -5,14 +5,17 @@ to read a response. What breaks them, or HTTP, is answered in JSON and the conne
 """
 
 import asyncio
+from typing import Any
 
 import httptools
 from msgspec.json import encode
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn._types import ASGI3Application
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from crossdock.wire.json_api import Problem
 
+from .answer import RESPOND, Headers
 from .request import RequestIds
 
 HEAD_BYTES_MAX = 32 * 1024
@@ -95,6 +98,7 @@ class Connection(HttpToolsProtocol):
     """Loop time at which the request that is arriving began; 0 when none is."""
     unread_since = 0.0
     """Loop time since which the client leaves what was written unread; 0 when it does not."""
+    _running: RequestResponseCycle
     _in_message = False
     _in_head = False
     _begun = 0
@@ -105,6 +109,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(JoiningTransport(transport))
+        self._extensions: Any = {RESPOND: self.respond}
         self.arriving_since = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -133,6 +138,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        self.scope["extensions"] = self._extensions
         self._in_message = self._in_head = True
         self._begun += 1
         self._head_bytes = self._unfinished_bytes = 0
@@ -157,6 +163,33 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
+    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole response: the two ASGI events in one, at a fifth of their cost.
+
+        What the events check is left out: the headers must be fit to send, their names in lower case.
+        """
+        cycle = self._running
+        if self.flow.write_paused:
+            await self.flow.drain()
+        if cycle.disconnected:
+            return
+        parts = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        if cycle.scope["method"] != "HEAD":
+            parts.append(body)
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        self.transport.write(b"".join(parts))
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def on_message_complete(self) -> None:
         self.arriving_since = 0.0

@@ -57,8 +57,7 @@ class Endpoint:
             return
         except Exception as error:
             answer = errors.failure(error, request_id)
-        await send(answer.start(request_id))
-        await send({"type": "http.response.body", "body": answer.body})
+        await answer.respond(scope, send, request_id)
         seconds = perf_counter() - started
         self.counters.count(scope["method"] if method is not None else "other", answer.status, seconds)
         if _log.isEnabledFor(logging.DEBUG):

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from crossdock.core.errors import QueueFull
-from crossdock.core.model import ATTEMPTS, ORIGIN_GROUP, ORIGIN_ID, ORIGIN_QUEUE, Address, Message
-from crossdock.core.policy import accept, strip_dead_letter_headers
+from crossdock.core.model import Address, Message
+from crossdock.core.policy import accept, origin_of, strip_dead_letter_headers
 
 from . import keys
 from .catalog import Group, Queue
@@ -26,27 +26,27 @@ def redrive(s: Session, address: Address, ids: Sequence[int] | None) -> int:
         letter = read_message(s, queue, letter_id)
         if letter is None or is_leased(s, queue, letter_id):
             continue
-        if _send_home(s, address[0], letter):
+        if _send_home(s, queue, letter):
             moved += remove_everywhere(s, queue, [letter_id])
     queue.totals.redriven += moved
     s.changed(queue)
     return moved
 
 
-def _send_home(s: Session, namespace: str, letter: Message) -> bool:
+def _send_home(s: Session, queue: Queue, letter: Message) -> bool:
     """Give a dead letter back to its origin. False: it has none, or the origin cannot take it."""
-    headers = letter.headers or {}
-    origin = s.find_queue((namespace, headers.get(ORIGIN_QUEUE, "")))
-    if origin is None or ATTEMPTS not in headers:
+    home = origin_of(letter)
+    origin = s.find_queue((queue.address[0], home.queue)) if home is not None else None
+    if home is None or origin is None or origin is queue or home.id > s.last_id:
         return False
-    group = origin.reader(headers.get(ORIGIN_GROUP, ""))
+    group = origin.reader(home.group)
     groups = list(origin.groups.values()) if group is None else [group]
     message = Message(
         letter.body,
-        strip_dead_letter_headers(headers),
+        strip_dead_letter_headers(letter.headers),
         letter.priority,
         ordering_key=letter.ordering_key,
-        id=int(headers.get(ORIGIN_ID, letter.id)),
+        id=home.id,
     )
     stored = read_message(s, origin, message.id)
     if stored is not None and stored.expired(s.now):

@@ -23,8 +23,8 @@ from .transaction import Transactions
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CALLS_MAX = 1_000
-"""Most calls in one transaction."""
+POSTS_MAX = 1_000
+"""Most posts in one transaction. A post is what one loop submitted in one of its turns."""
 POLL_SECONDS = 0.025
 """How often an idle writer looks for commits of other processes, while somebody wants to know (F30)."""
 
@@ -41,9 +41,11 @@ class Writer:
     """One thread over one session."""
 
     def __init__(self) -> None:
-        self._queue: SimpleQueue[Call | Signal] = SimpleQueue()
+        self._queue: SimpleQueue[list[Call] | Signal] = SimpleQueue()
+        self._outboxes: dict[asyncio.AbstractEventLoop, list[Call]] = {}
+        """What each loop has submitted in this turn of its; it goes to the thread in one piece at the turn's end."""
         self._gate = threading.Lock()
-        """Held while a call is queued, so that none comes behind END."""
+        """Held while calls are queued, so that none comes behind END."""
         self._open = False
         self._changed: Changed | None = None
         self._thread: threading.Thread | None = None
@@ -59,6 +61,7 @@ class Writer:
 
     async def stop(self) -> None:
         """Finish what was submitted, checkpoint and close the file. A second call does nothing."""
+        self._post(asyncio.get_running_loop())
         with self._gate:
             thread, self._thread = self._thread, None
             if thread is None or os.getpid() != self._process:
@@ -71,15 +74,31 @@ class Writer:
         self, verb: Callable[Concatenate[Session, P], T], now: int, *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[T]":
         """Have `verb` run in a transaction at `now` with the other arguments. The future is done after the commit."""
+        if not self._open:
+            raise QueueClosed("the store is not open")
+        if os.getpid() != self._process:
+            raise StoreUnavailable("the store was opened before a fork: open one in each process")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
-        with self._gate:
-            if not self._open:
-                raise QueueClosed("the store is not open")
-            if os.getpid() != self._process:
-                raise StoreUnavailable("the store was opened before a fork: open one in each process")
-            self._queue.put(Call(verb, now, args, loop, future))
+        outbox = self._outboxes.get(loop)
+        if outbox is None:
+            outbox = self._outboxes[loop] = []
+            loop.call_soon(self._post, loop)
+        outbox.append(Call(verb, now, args, loop, future))
         return future
+
+    def _post(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Hand over what the loop has submitted. Runs in the loop."""
+        calls = self._outboxes.pop(loop, None)
+        if calls is None:
+            return
+        with self._gate:
+            if self._open:
+                self._queue.put(calls)
+                return
+        for call in calls:
+            call.error = QueueClosed("the store is closed")
+        _answer_here(calls)
 
     def watch(self, changed: Changed | None) -> None:
         """See Store. `changed` is called in the writer thread, after the commit."""
@@ -113,19 +132,21 @@ class Writer:
             items = [self._queue.get(timeout=POLL_SECONDS if self._changed is not None else None)]
         except Empty:
             return [], True
-        items += [self._queue.get() for _ in range(min(self._queue.qsize(), CALLS_MAX))]
-        return [item for item in items if isinstance(item, Call)], Signal.END not in items
+        items += [self._queue.get() for _ in range(min(self._queue.qsize(), POSTS_MAX))]
+        calls = [call for item in items if isinstance(item, list) for call in item]
+        return calls, Signal.END not in items
 
     def _die(self) -> None:
         """Leave nobody waiting, however the thread ends."""
         with self._gate:
             self._open = False
-        left = []
+        left: list[Call] = []
         while not self._queue.empty():
             item = self._queue.get()
-            if isinstance(item, Call):
-                item.error = StoreUnavailable("the store has stopped")
-                left.append(item)
+            if isinstance(item, list):
+                left += item
+        for call in left:
+            call.error = StoreUnavailable("the store has stopped")
         _answer(left)
 
 

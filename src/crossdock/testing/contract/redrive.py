@@ -1,5 +1,7 @@
 """Moving dead letters back to where they came from."""
 
+import pytest
+
 from crossdock.testing.driver import START, Driver, bodies, ids
 
 from .base import Contract
@@ -216,3 +218,24 @@ class RedriveContract(Contract):
         assert store.stats("q.dlq").totals.redriven == 1
         totals = store.stats().totals
         assert (totals.sent, totals.dead, totals.redriven) == (1, 1, 0)
+
+    @pytest.mark.parametrize(
+        "forged",
+        [
+            {"x-origin-queue": "q", "x-attempts": "1", "x-origin-id": "zwölf"},
+            {"x-origin-queue": "q", "x-attempts": "1", "x-origin-id": "0"},
+            {"x-origin-queue": "q", "x-attempts": "1", "x-origin-id": str(10**15)},
+            {"x-origin-queue": "q.dlq", "x-attempts": "1"},
+            {"x-origin-queue": "nowhere", "x-attempts": "1"},
+            {"x-origin-queue": "q"},
+            {"x-attempts": "1"},
+        ],
+        ids=str,
+    )
+    def test_a_message_whose_headers_somebody_forged_stays(self, store: Driver, forged: dict[str, str]) -> None:
+        store.create()
+        store.create("q.dlq")
+        store.send("x", queue="q.dlq", headers=forged)
+        assert store.redrive() == 0
+        assert bodies(store.receive(queue="q.dlq")) == ["x"]
+        assert store.stats().stored == 0
