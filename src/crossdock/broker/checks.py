@@ -26,11 +26,10 @@ from crossdock.core.limits import (
     check_name,
     check_range,
 )
-from crossdock.core.model import DEFAULT_GROUP, Headers, Message, Settings
+from crossdock.core.model import DEFAULT_GROUP, Headers, Message, Plain, Settings
 
 COUNT_MAX = 2**53
 ID_MAX = 2**63 - 1
-_UNSET = 0
 
 
 def check_messages(messages: Sequence[Message]) -> None:
@@ -46,15 +45,7 @@ def check_messages(messages: Sequence[Message]) -> None:
         size += length
         if length > BODY_BYTES_MAX:
             raise InvalidArgument("body", f"{length} bytes", f"must have at most {BODY_BYTES_MAX} bytes")
-        if (
-            message.priority is not _UNSET  # None, False and 0.0 are looked at too
-            or message.delay is not _UNSET
-            or message.ttl is not _UNSET
-            or message.deliver_at is not _UNSET
-            or message.headers is not None
-            or message.dedup_id is not None
-            or message.ordering_key is not None
-        ):
+        if message.__class__ is not Plain:
             _check_options(message)
     if size > BATCH_BYTES_MAX:
         raise InvalidArgument("messages", f"{size} bytes", f"must have at most {BATCH_BYTES_MAX} bytes together")

@@ -73,8 +73,20 @@ def to_core(
     """A core message of the arguments of `send`. Raises InvalidArgument."""
     if delay is not None and at is not None:
         raise InvalidArgument("at", at, "cannot be combined with delay")
+    content = body if body.__class__ is bytes else encode(body)
+    if (
+        headers is None
+        and delay is None
+        and dedup_id is None
+        and ordering_key is None
+        and ttl is None
+        and at is None
+        and priority.__class__ is int
+        and not priority
+    ):
+        return model.Plain(content)
     return model.Message(
-        body if body.__class__ is bytes else encode(body),
+        content,
         headers,
         priority,
         0 if delay is None else to_ms("delay", delay),
@@ -87,13 +99,13 @@ def to_core(
 
 def many_to_core(bodies: Iterable[Body]) -> list[model.Message]:
     """Core messages of bodies and `Message` objects."""
-    make = model.Message
+    make = model.Plain
     return [make(body) if body.__class__ is bytes else _one_to_core(body) for body in bodies]
 
 
 def _one_to_core(body: Body) -> model.Message:
     if not isinstance(body, Message):
-        return model.Message(encode(body))
+        return model.Plain(encode(body))
     return to_core(
         body.body, body.delay, body.at, body.ttl, body.priority, body.dedup_id, body.ordering_key, body.headers
     )

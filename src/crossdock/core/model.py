@@ -59,6 +59,10 @@ class Message(Struct, gc=False):
         return 0 < self.expires_at <= now
 
 
+class Plain(Message, gc=False):
+    """A message of which its sender says nothing but the body. The class tells so at one look, the fields at seven."""
+
+
 class Receipt(Struct, gc=False):
     """The opaque token of one delivery, as a value. `core.ids` writes and reads its text form.
 

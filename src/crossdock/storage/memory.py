@@ -4,7 +4,7 @@ import secrets
 import threading
 from collections.abc import Sequence
 
-from crossdock.core.engine import Engine
+from crossdock.core.engine import NO_FAILURES, Engine
 from crossdock.core.limits import DEFAULT_LEASE_MS
 from crossdock.core.model import (
     Address,
@@ -22,6 +22,8 @@ from crossdock.core.model import (
 from crossdock.core.policy import DEFAULTS
 
 from .base import Abilities, Changed, Failures
+
+_NOTHING_FAILED: Done[Failures] = Done(NO_FAILURES)
 
 
 class MemoryStore:
@@ -122,7 +124,7 @@ class MemoryStore:
             self._lock.release()
         if self._changed is not None:
             self._changed(address, 0)
-        return Done(result)
+        return _NOTHING_FAILED if result is NO_FAILURES else Done(result)
 
     def nack(
         self,

@@ -1,5 +1,5 @@
 """The deterministic engine: see `engine.Engine`."""
 
-from .engine import Engine
+from .engine import NO_FAILURES, Engine
 
-__all__ = ["Engine"]
+__all__ = ["NO_FAILURES", "Engine"]

@@ -6,10 +6,11 @@ is found by a heap of timelines, the next message by a lane and a heap.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 from ..errors import CrossdockError, DedupConflict, LeaseLost, MessageNotFound
 from ..limits import DEFAULT_LEASE_MS
-from ..model import Address, Delivery, Message, Receipt, SendResult, Tick
+from ..model import Address, Delivery, Message, Plain, Receipt, SendResult, Tick
 from ..policy import accept, body_digest, retry_delay
 from .group import Group
 from .moves import Moves
@@ -19,6 +20,9 @@ from .views import Views
 
 Failures = Mapping[int, CrossdockError]
 Answer = Callable[[Queue, Group, Delivery], None]
+
+NO_FAILURES: Failures = MappingProxyType({})
+"""The answer to a batch in which nothing failed; always this object."""
 
 
 class Engine(Moves, Views):
@@ -39,6 +43,8 @@ class Engine(Moves, Views):
             return self._send_checked(queue, messages, now)
         priority = messages[0].priority
         for message in messages:
+            if message.__class__ is Plain and not priority:
+                continue
             if (
                 message.dedup_id is not None
                 or message.delay
@@ -170,6 +176,24 @@ class Engine(Moves, Views):
         reader = queue.groups.get(group)
         if reader is None:
             return self._stale(queue, receipts)
+        if len(receipts) == 1 and not reader.errors and queue.oldest is None:
+            # One answer at a time is how most programs work; this spares it what only a batch needs.
+            receipt = receipts[0]
+            lease = reader.leased.get(receipt.id)
+            if lease is not None and lease.epoch == receipt.epoch and receipt.generation == self._generation:
+                message = lease.message
+                if message.ordering_key is None and not message.expires_at:
+                    del reader.leased[message.id]
+                    reader.backlog -= 1
+                    queue.totals.acked += 1
+                    message.pending = pending = message.pending & reader.others
+                    if not pending:
+                        del queue.messages[message.id]
+                        queue.bytes -= len(message.body)
+                    return NO_FAILURES
+        return self._ack_each(queue, reader, receipts)
+
+    def _ack_each(self, queue: Queue, reader: Group, receipts: Sequence[Receipt]) -> Failures:
         leased = reader.leased
         messages = queue.messages
         generation = self._generation
@@ -199,7 +223,7 @@ class Engine(Moves, Views):
         queue.bytes -= size
         reader.backlog -= plain
         queue.totals.acked += done + plain
-        return failures
+        return failures or NO_FAILURES
 
     def nack(
         self,

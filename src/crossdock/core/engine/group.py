@@ -155,7 +155,8 @@ class Group:
         """Hand out up to `limit` messages in order."""
         taken: list[Delivery] = []
         lane, leased, bit = self.lane, self.leased, self.bit
-        while len(taken) < limit:
+        wanted = limit
+        while wanted:
             if self.heap and (not lane or self._heap_first()):
                 entry = heapq.heappop(self.heap)[3]
                 message = entry.message
@@ -178,6 +179,7 @@ class Group:
             delivery = Delivery(message.id, epoch, generation, message, attempt, lease_until, consumer)
             leased[message.id] = delivery
             taken.append(delivery)
+            wanted -= 1
         self.leases.added(taken, lease_until)
         return taken
 

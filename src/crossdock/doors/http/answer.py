@@ -9,7 +9,10 @@ from crossdock.wire.json_api import Status
 Headers = list[tuple[bytes, bytes]]
 
 RESPOND = "crossdock.respond"
-"""The ASGI extension of our own listener that takes a whole response; see `connection`."""
+"""The ASGI extension of our own listener that takes a whole response; see `connection`.
+
+It passes `send` by: what wraps `send` between listener and app must take it out of the scope.
+"""
 
 JSON = (b"content-type", b"application/json")
 
