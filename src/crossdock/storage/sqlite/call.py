@@ -17,12 +17,3 @@ class Call(Struct, gc=False):
     future: "asyncio.Future[Any]"
     result: Any = None
     error: Exception | None = None
-
-    def answer(self) -> None:
-        """Tell the caller, who may have been cancelled meanwhile. Runs in the caller's loop."""
-        if self.future.done():
-            return
-        if self.error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(self.error)

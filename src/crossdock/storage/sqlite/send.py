@@ -8,7 +8,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from crossdock.core.errors import DedupConflict, MessageExpired
-from crossdock.core.model import Address, Message, SendResult
+from crossdock.core.model import Address, Message, Plain, SendResult
 from crossdock.core.policy import accept, body_digest
 
 from . import keys
@@ -60,7 +60,7 @@ def send_together(s: Session, address: Address, batches: Sequence[Sequence[Messa
     results = []
     for each in batches:
         first, end = end, end + len(each)
-        results.append(SendResult(list(range(first, end)), []))
+        results.append(SendResult([first] if len(each) == 1 else list(range(first, end)), []))
     return results
 
 
@@ -72,6 +72,10 @@ def _accept(s: Session, queue: Queue, messages: Sequence[Message]) -> _Batch:
     tagged = False
     in_lane = now >= queue.lane_due  # else another process is ahead of our clock
     for message in messages:
+        size += len(message.body)
+        if message.__class__ is Plain and not default_ttl:
+            message.enqueued_at = message.deliver_at = now
+            continue
         if message.delay or message.deliver_at or message.ttl or default_ttl:
             accept(message, rules, now)
             in_lane = in_lane and not message.expires_at and message.deliver_at == now
@@ -81,7 +85,6 @@ def _accept(s: Session, queue: Queue, messages: Sequence[Message]) -> _Batch:
             in_lane = False
         if message.dedup_id is not None:
             tagged = True
-        size += len(message.body)
     return _Batch(size, tagged, in_lane)
 
 

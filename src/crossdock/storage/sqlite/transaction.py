@@ -69,10 +69,10 @@ class Transactions:
 
     def _after_sends(self, calls: list[Call]) -> Iterator[Call]:
         """Run the sends that came to one queue in a row as one batch; yields the other calls, each in its turn."""
-        for (verb, where), run in groupby(calls, key=lambda call: (call.verb, call.args[:1])):
+        for where, run in groupby(calls, key=_sends_to):
             together = list(run)
-            if verb is send and len(together) > 1:
-                results = send_together(self._s, where[0], [call.args[1] for call in together])
+            if where is not None and len(together) > 1:
+                results = send_together(self._s, where, [call.args[1] for call in together])
                 if results is not None:
                     for call, result in zip(together, results, strict=True):
                         call.result, call.error = result, None
@@ -163,3 +163,11 @@ class Transactions:
             problem = StoreUnavailable(f"{problem}. The outcome of the last calls is unknown; reopen the store")
             self.refusal = self.refusal or problem
         return problem
+
+
+def _sends_to(call: Call) -> Address | None:
+    """The queue that a call sends to; None when it does anything else."""
+    if call.verb is not send:
+        return None
+    address: Address = call.args[0]
+    return address

@@ -76,12 +76,12 @@ class Writer:
         """Have `verb` run in a transaction at `now` with the other arguments. The future is done after the commit."""
         if not self._open:
             raise QueueClosed("the store is not open")
-        if os.getpid() != self._process:
-            raise StoreUnavailable("the store was opened before a fork: open one in each process")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         outbox = self._outboxes.get(loop)
         if outbox is None:
+            if os.getpid() != self._process:
+                raise StoreUnavailable("the store was opened before a fork: open one in each process")
             outbox = self._outboxes[loop] = []
             loop.call_soon(self._post, loop)
         outbox.append(Call(verb, now, args, loop, future))
@@ -164,5 +164,12 @@ def _answer(calls: Iterable[Call]) -> None:
 
 
 def _answer_here(calls: Iterable[Call]) -> None:
+    """Tell the callers, some of whom may have been cancelled meanwhile. Runs in their loop."""
     for call in calls:
-        call.answer()
+        future = call.future
+        if future.done():
+            continue
+        if call.error is None:
+            future.set_result(call.result)
+        else:
+            future.set_exception(call.error)

@@ -1,0 +1,176 @@
+"""T4: kill -9 at any moment and at named steps, again and again on one file; nothing that was promised is broken.
+
+Histories are kept by the parent (F13: what was answered is durable) and judged by `crossdock.testing.history`.
+CROSSDOCK_CAMPAIGN=1 runs 2,000 cycles rather than 150, and 100 of the server rather than 10.
+"""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+import apsw
+import msgspec
+import pytest
+
+from crossdock import StoreUnavailable, aio
+from crossdock.testing.history import Event, Verdict, check, read
+from faults.child import Life
+from faults.workload import Workload, connect, drain, set_up, to_repeat
+from served import STOP_SECONDS, Served
+
+TESTS = Path(__file__).parent.parent
+LONG = os.environ.get("CROSSDOCK_CAMPAIGN") == "1"
+CAMPAIGNS = range(6)
+CYCLES = 334 if LONG else 25
+SERVER_CYCLES = 100 if LONG else 10
+STEPS = ("before-commit", "after-commit", "dead-letter-copied")
+HITS_MAX = {"before-commit": 80, "after-commit": 80, "dead-letter-copied": 4}
+LINES_MAX = 400
+"""Most lines that a child is let write before it is killed."""
+
+
+def campaign(path: Path, history: Path, seed: int, cycles: int, faulty: bool = False) -> Counter[str]:
+    """Let children live and die on one file. Returns how many died of what."""
+    asyncio.run(begin(path))
+    random = Random(seed)
+    deaths: Counter[str] = Counter()
+    for cycle in range(cycles):
+        step = "" if faulty else (*STEPS, "", "", "")[cycle % 6]
+        together = 2 if cycle % 6 == 5 else 1  # F41: processes that share the file die one by one
+        lives = [
+            Life(str(path), f"{cycle}{letter}", [], step, random.randint(1, HITS_MAX[step]) if step else 0, faulty)
+            for letter in "xy"[:together]
+        ]
+        lives[0].repeat = to_repeat(read_file(history))
+        moments = [(random.choice((0, *(random.randint(1, LINES_MAX),) * 5)), random.random()) for _ in lives]
+        print(f"cycle {cycle}: {step or moments}")
+        with ThreadPoolExecutor() as threads, history.open("ab") as kept:
+            kept.writelines(line for lines in threads.map(live_and_die, lives, moments) for line in lines)
+        deaths[step or "any moment"] += together
+    return deaths
+
+
+async def begin(path: Path) -> None:
+    async with connect(path) as mq:
+        await set_up(mq)
+
+
+def live_and_die(life: Life, moment: tuple[int, float]) -> list[bytes]:
+    """Start a child and kill it when it wrote so many lines, and a little later; returns its whole lines."""
+    lines_until, later = moment
+    command = [sys.executable, "-m", "faults.child", msgspec.json.encode(life).decode()]
+    with subprocess.Popen(command, cwd=TESTS, stdout=subprocess.PIPE) as child:
+        try:
+            assert child.stdout is not None
+            lines = []
+            if not life.failpoint:
+                lines = [child.stdout.readline() for _ in range(lines_until)]
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(later * (0.005 if lines_until else 0.25))
+                child.kill()
+            lines += child.stdout.readlines()
+        finally:
+            child.kill()
+    assert child.returncode == -signal.SIGKILL, f"the child ended by itself: {life}"
+    return [line for line in lines if line.endswith(b"\n")]
+
+
+def read_file(history: Path) -> list[Event]:
+    return read(history.read_bytes().splitlines(keepends=True)) if history.exists() else []
+
+
+def judge(path: Path, history: Path) -> Verdict:
+    drained = asyncio.run(drain(path))
+    with_errors = apsw.Connection(str(path)).execute("PRAGMA integrity_check").fetchall()
+    assert with_errors == [("ok",)]
+    return check(read_file(history), drained)
+
+
+def summary(deaths: Counter[str], verdict: Verdict) -> str:
+    return (
+        f"{deaths.total()} kills {dict(deaths)}, {verdict}; 0 lost bounds the rate to {3 / verdict.accepted:.1e} (95 %)"
+    )
+
+
+@pytest.mark.timeout(3 * 3600 if LONG else 180)
+@pytest.mark.parametrize("seed", CAMPAIGNS)
+def test_a_kill_breaks_no_promise(seed: int, tmp_path: Path) -> None:
+    """F1, F3, F5, F9, F13, F25."""
+    path, history = tmp_path / "queues.db", tmp_path / "history.jsonl"
+    deaths = campaign(path, history, seed, CYCLES)
+    verdict = judge(path, history)
+    print(summary(deaths, verdict))
+    assert verdict.violations == {}
+    assert min(verdict.accepted, verdict.duplicates, verdict.recovered) > 0, "the campaign proves little"
+    assert all(deaths[step] * len(CAMPAIGNS) >= 10 for step in STEPS)
+
+
+def test_an_answer_before_the_commit_is_caught(tmp_path: Path) -> None:
+    """F13, the negative control: the same campaign, with the fault planted."""
+    path, history = tmp_path / "queues.db", tmp_path / "history.jsonl"
+    deaths = campaign(path, history, 7, 3, faulty=True)
+    verdict = judge(path, history)
+    print(summary(deaths, verdict))
+    assert verdict.lost
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[[], Served]]:
+    """Starts servers on one file; they end with the test."""
+    started: list[Served] = []
+
+    def start() -> Served:
+        started.append(Served(tmp_path, "--store", "sqlite:///queues.db", "--http", "127.0.0.1:0"))
+        started[-1].wait_until_open()
+        return started[-1]
+
+    yield start
+    for served in started:
+        served.process.kill()
+        served.process.wait(STOP_SECONDS)
+        for stream in (served.process.stderr, served.process.stdout):
+            assert stream is not None
+            stream.close()
+
+
+async def use_and_kill(served: Served, process: str, repeat: list[str], lines_until: int) -> list[bytes]:
+    """Use a server, kill it when the callers wrote so many lines, and let them notice; returns their lines."""
+    lines: list[bytes] = []
+
+    def write(line: bytes) -> None:
+        lines.append(line)
+        if len(lines) == lines_until:
+            served.process.kill()
+
+    async with aio.connect(served.url) as mq:
+        await set_up(mq)
+        with pytest.RaisesGroup(StoreUnavailable, allow_unwrapped=False):
+            await Workload(mq, write, process).run(repeat)
+    return lines
+
+
+@pytest.mark.timeout(3600 if LONG else 120)
+def test_a_kill_of_the_server_breaks_no_promise(serve: Callable[[], Served], tmp_path: Path) -> None:
+    """The same over HTTP, with the callers outside the process that dies."""
+    random = Random(1)
+    lines: list[bytes] = []
+    deaths: Counter[str] = Counter()
+    for cycle in range(SERVER_CYCLES):
+        served = serve()
+        lines += asyncio.run(use_and_kill(served, str(cycle), to_repeat(read(lines)), random.randint(1, LINES_MAX)))
+        assert served.process.wait(STOP_SECONDS) == -signal.SIGKILL
+        deaths["server"] += 1
+    history = tmp_path / "history.jsonl"
+    history.write_bytes(b"".join(lines))
+    verdict = judge(tmp_path / "queues.db", history)
+    print(summary(deaths, verdict))
+    assert verdict.violations == {}
+    assert min(verdict.accepted, verdict.duplicates, verdict.recovered) > 0, "the loop proves little"
