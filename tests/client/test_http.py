@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from crossdock.client.http import HttpTransport
+from crossdock.client.http_errors import told_error
 from crossdock.core.errors import (
     AccessDenied,
     CrossdockError,
@@ -206,6 +207,15 @@ async def test_rate_limit_says_when_to_come_back() -> None:
             await transport.queues("default")
         assert 90 < limited.value.retry_after <= 100
         await transport.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"), [({"retry-after": "7"}, 7), ({"retry-after": "Wed, 21 Oct 2015 07:28:00 GMT"}, 1), ({}, 1)]
+)
+def test_rate_limit_of_a_proxy_is_one_too(headers: dict[str, str], seconds: float) -> None:
+    told = told_error(429, headers, b"<html>", "q", 0)
+    assert isinstance(told, RateLimited)
+    assert told.retry_after == seconds
 
 
 async def test_closed_transport_and_missing_server(server: ServerThread) -> None:

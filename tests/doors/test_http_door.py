@@ -22,6 +22,7 @@ from crossdock.doors.http import HttpListener, create_app
 from crossdock.doors.http.connection import ARRIVE_S, READ_S, JoiningTransport
 from crossdock.storage.memory import MemoryStore
 from crossdock.storage.sqlite import SqliteStore
+from desk import Q, SuspendingStore
 from http_door import GROUP, HttpDoor
 
 CERT, KEY = (Path(__file__).parent.parent / "server" / name for name in ("cert.pem", "key.pem"))
@@ -94,6 +95,62 @@ async def test_waiting_dequeue_gives_way_when_its_client_goes(door: HttpDoor) ->
     await door.enqueue("a")
     message = (await stays).json()["message"]
     assert (message["payload"], message["attempt"]) == ("a", 1)
+
+
+async def ask(door: HttpDoor, path: str, body: bytes) -> asyncio.StreamWriter:
+    """Send a request; the answer is nobody's to read."""
+    _, writer = await asyncio.open_connection("127.0.0.1", door.listener.port)
+    head = b"POST /api/v1/%b HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (path.encode(), len(body))
+    writer.write(head + body)
+    return writer
+
+
+async def test_dequeue_whose_client_goes_before_the_answer_gives_back() -> None:
+    """F10: also without a wait, while the store writes the lease."""
+    store = SuspendingStore()
+    async with HttpDoor(store) as door:
+        await door.create()
+        await door.enqueue("a")
+        writer = await ask(door, "q/dequeue", b'{"group":"%b","consumer_id":"c"}' % GROUP.encode())
+        await store.leased.wait()
+        connections = door.listener._state.connections
+        before = len(connections)
+        writer.close()
+        while len(connections) == before:
+            await asyncio.sleep(0)
+        assert (await door.broker.stats(Q)).leased == 1
+        store.answer.set()
+        assert (await door.take())["attempt"] == 2
+
+
+async def test_at_most_once_is_not_given_back() -> None:
+    store = SuspendingStore()
+    async with HttpDoor(store) as door:
+        await door.create()
+        await door.enqueue("a")
+        writer = await ask(door, "q/dequeue", b'{"group":"%b","consumer_id":"c","auto_ack":true}' % GROUP.encode())
+        await store.leased.wait()
+        writer.close()
+        store.answer.set()
+        assert (await door.dequeue()).status_code == 204
+
+
+async def test_pipelined_request_waits_for_a_long_poll_without_being_late(door: HttpDoor) -> None:
+    request = b'{"group":"%b","consumer_id":"c","wait":"1h"}' % GROUP.encode()
+    writer = await ask(door, "q/dequeue", request)
+    await door.until_waiting()
+    (connection,) = [each for each in door.listener._state.connections if not each.cycle.response_complete]
+    writer.write(b"POST /api/v1/q/enqueue HTTP/1.1\r\nhost: x\r\ncontent-length: 15\r\n\r\n")
+    while not connection.flow.read_paused:
+        await asyncio.sleep(0)
+    connection.check_pace(asyncio.get_running_loop().time() + ARRIVE_S + 1)
+    assert not connection.transport.is_closing()
+    connection.transport.abort()
+    while door.broker.room.members:
+        await asyncio.sleep(0)
+    writer.close()
+    assert (await door.enqueue("a")) == 1
+    assert (await door.take())["attempt"] == 1, "the poll of the lost connection took nothing"
 
 
 # Stopping

@@ -34,7 +34,8 @@ LEASE = "150ms"
 SENDERS = 3
 DAY_MS = 24 * 3600 * 1000
 KEYS = (None, None, "red", "green", "blue")
-ANSWERS: dict[str, float] = {"ack": 70, "extend": 6, "nack": 10, "reject": 6, "nothing": 8}
+ANSWERS = {"ack": 70, "extend": 6, "nack": 10, "nothing": 8, "reject": 6}
+"""What consumers do, and how often. A dead letter that is rejected would be dropped."""
 
 
 class AheadClock(LoopClock):
@@ -84,6 +85,11 @@ def is_deduplicated(name: str) -> bool:
     return Random(name).random() < 0.5
 
 
+def sender_of(name: str) -> str:
+    """The letter that tells the processes of one time apart; each has ordering keys of its own."""
+    return name.partition(".")[0][-1]
+
+
 def batch(name: str) -> list[Message]:
     """The messages of a batch."""
     random = Random(name)
@@ -93,6 +99,8 @@ def batch(name: str) -> list[Message]:
 
 def message(random: Random, name: str, dedup: bool) -> Message:
     key = random.choice(KEYS)
+    if key:
+        key += sender_of(name)
     return Message(
         random.randbytes(random.choice((0, 40, 300, 6_000))),
         priority=0 if key else random.choice((0, 0, 0, -1, 5)),
@@ -103,10 +111,10 @@ def message(random: Random, name: str, dedup: bool) -> Message:
     )
 
 
-def to_repeat(history: Iterable[Event]) -> list[str]:
-    """Names of the batches with dedup ids whose sends have no answer yet."""
+def to_repeat(before: Iterable[str], history: Iterable[Event]) -> list[str]:
+    """Names of the batches with dedup ids whose sends have no answer yet: of those known before, and of new ones."""
     calls: dict[str, str] = {}
-    names: dict[str, None] = {}
+    names = dict.fromkeys(before)
     for event in history:
         if isinstance(event, Invoke) and event.verb == "send":
             name = event.sent[0].name.partition("/")[0]
@@ -152,13 +160,21 @@ class Workload:
 
     async def _consume(self, queue: aio.Queue) -> None:
         while True:
-            with self._history.call("receive", queue.name, queue.group_name) as call:
+            patience = self._random.choice((None, None, None, 0.001, 0.02))
+            with suppress(TimeoutError):
+                await self._take_and_answer(queue, patience)
+
+    async def _take_and_answer(self, queue: aio.Queue, patience: float | None) -> None:
+        """Receive, unless patience ends: then the receive is cancelled, wherever it is (F10)."""
+        with self._history.call("receive", queue.name, queue.group_name) as call:
+            async with asyncio.timeout(patience):
                 deliveries = await queue.receive(5, wait="1s")
-                call.delivered = [seen(delivery) for delivery in deliveries]
-            await asyncio.gather(*(self._answer(delivery) for delivery in deliveries))
+            call.delivered = [seen(delivery) for delivery in deliveries]
+        await asyncio.gather(*(self._answer(delivery) for delivery in deliveries))
 
     async def _answer(self, delivery: aio.Delivery) -> None:
-        (answer,) = self._random.choices(list(ANSWERS), list(ANSWERS.values()))
+        last = len(ANSWERS) - (delivery.queue.name == LETTERS)
+        (answer,) = self._random.choices(list(ANSWERS)[:last], list(ANSWERS.values())[:last])
         with suppress(LeaseLost):
             if answer == "extend":
                 await self._tell("extend", delivery, delivery.extend("300ms"))

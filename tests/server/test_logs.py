@@ -53,6 +53,20 @@ def test_exception_is_on_its_line() -> None:
     assert "ValueError: a\nb" in json.loads(line)["exception"]
 
 
+def test_traceback_on_the_console_shows_no_variables() -> None:
+    """They hold keys and bodies; and what an exception says must not reach the terminal either."""
+    stream = Terminal()
+    configure("info", "auto", stream)
+    headers = {b"x-api-key": f"hunter{2}"}
+    try:
+        raise ValueError("\x1b[2J")
+    except ValueError:
+        logging.getLogger("crossdock.x").exception("failed", extra={"count": len(headers)})
+    assert "hunter2" not in stream.getvalue()
+    assert "\x1b[2J" not in stream.getvalue()
+    assert "ValueError: \\x1b[2J" in stream.getvalue().splitlines()[-1]
+
+
 def test_console_escapes_what_a_terminal_would_obey() -> None:
     stream = Terminal()
     configure("info", "auto", stream)

@@ -1,12 +1,13 @@
 """Who waits is told of changes: of this process by queue, of others within 100 ms (F30)."""
 
+import asyncio
 import queue
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from crossdock.core.model import Address
+from crossdock.core.model import Address, Message, Settings
 from crossdock.storage.sqlite import SqliteStore
 from crossdock.testing.driver import Driver, address
 
@@ -83,3 +84,47 @@ def test_each_sees_at_once_what_the_other_committed(pair: tuple[Driver, Driver])
         assert sender.ack(delivery) == {}
     assert one.stats() == other.stats()
     assert one.stats().totals.acked == 20
+
+
+NOW = 1_700_000_000_000
+
+
+async def two_queues_change_at_once(store: SqliteStore) -> None:
+    await asyncio.gather(*(store.send(address(name), [Message(b"x")], NOW) for name in "ab"))
+    assert (await store.stats(address("a"), NOW)).stored == 1
+
+
+async def opened_with_two_queues(folder: Path) -> SqliteStore:
+    store = SqliteStore(folder / "queues.db")
+    await store.open(NOW)
+    for name in "ab":
+        await store.create_queue(address(name), Settings(), NOW)
+    return store
+
+
+async def test_whoever_watches_may_cease_at_any_moment(tmp_path: Path) -> None:
+    store = await opened_with_two_queues(tmp_path)
+    told: list[Address | None] = []
+
+    def changed(where: Address | None, count: int) -> None:
+        store.watch(None)
+        told.append(where)
+
+    store.watch(changed)
+    await two_queues_change_at_once(store)
+    await store.close()
+    assert told
+
+
+async def test_a_watcher_that_fails_stops_nothing_and_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = await opened_with_two_queues(tmp_path)
+
+    def changed(where: Address | None, count: int) -> None:
+        raise ZeroDivisionError
+
+    store.watch(changed)
+    await two_queues_change_at_once(store)
+    await store.close()
+    assert "a watcher of the store failed" in caplog.text

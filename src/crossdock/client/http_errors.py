@@ -55,7 +55,8 @@ def told_error(status: int, headers: Mapping[str, str], content: bytes, queue: s
     if status == 401:
         return AccessDenied("the server asks for another API key")
     if status == 429:
-        return RateLimited(float(headers.get("retry-after", "1")))
+        seconds = headers.get("retry-after", "")  # a proxy's may be a date
+        return RateLimited(float(seconds) if seconds.isascii() and seconds.isdecimal() else 1.0)
     try:
         problem = msgspec.json.decode(content, type=Problem)
     except msgspec.DecodeError:

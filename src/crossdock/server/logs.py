@@ -29,7 +29,11 @@ def configure(level: str, form: Format, stream: TextIO = sys.stderr) -> None:
     last: list[structlog.typing.Processor]
     if is_for_people(form, stream):
         colors = stream.isatty() and not os.environ.get("NO_COLOR")
-        last = [_printable, structlog.dev.ConsoleRenderer(colors=colors, sort_keys=False)]
+        # Plain tracebacks: the pretty ones show local variables, and so keys and bodies.
+        console = structlog.dev.ConsoleRenderer(
+            colors=colors, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
+        )
+        last = [structlog.processors.format_exc_info, _printable, console]
     else:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_json)]
     handler = logging.StreamHandler(stream)
@@ -64,8 +68,9 @@ def _json(event: MutableMapping[str, Any], **_: object) -> str:
 
 
 def _printable(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Escape what a terminal would obey, newlines included."""
+    """Escape what a terminal would obey, newlines included; only a traceback keeps its lines."""
     for key, value in event.items():
         if isinstance(value, str):
-            event[key] = printable(value)
+            lines = value.split("\n") if key == "exception" else [value]
+            event[key] = "\n".join(map(printable, lines))
     return event

@@ -1,5 +1,7 @@
 """What a handler gives back, and how it becomes a response."""
 
+from collections.abc import Awaitable, Callable
+
 from msgspec import Struct
 from msgspec.json import Encoder
 from starlette.types import Scope, Send
@@ -26,15 +28,19 @@ class Answer(Struct, frozen=True, gc=False):
     body: bytes = b""
     headers: tuple[tuple[bytes, bytes], ...] = ()
     content_type: tuple[bytes, bytes] = JSON
+    undo: Callable[[], Awaitable[None]] | None = None
+    """Takes back what only this client could use, when it is gone before the response."""
 
     async def respond(self, scope: Scope, send: Send, request_id: bytes) -> None:
-        """Send the response."""
+        """Send the response, or take back what it tells of when our own listener knows that the client is gone."""
         headers = [(b"x-request-id", request_id), *self.headers]
         if self.status != 204:
             headers += (self.content_type, (b"content-length", b"%d" % len(self.body)))
         extensions = scope.get("extensions")
         if extensions and RESPOND in extensions:
-            await extensions[RESPOND](self.status, headers, self.body)
+            sent = await extensions[RESPOND](self.status, headers, self.body)
+            if not sent and self.undo is not None:
+                await self.undo()
         else:
             await send({"type": "http.response.start", "status": self.status, "headers": headers})
             await send({"type": "http.response.body", "body": self.body})

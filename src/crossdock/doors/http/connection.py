@@ -113,6 +113,9 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        if self.cycle is not None and not self._running.response_complete:  # uvicorn tells the last to arrive only
+            self._running.disconnected = True
+            self._running.message_event.set()
         self.server_state.left()
 
     def data_received(self, data: bytes) -> None:
@@ -167,16 +170,18 @@ class Connection(HttpToolsProtocol):
         self._running = cycle
         super()._start_asgi_task(cycle, app)
 
-    async def respond(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole response: the two ASGI events in one, at a fifth of their cost.
+    async def respond(self, status: int, headers: Headers, body: bytes) -> bool:
+        """Send a whole response: the two ASGI events in one, at a fifth of their cost. False: the client is gone.
 
         What the events check is left out: the headers must be fit to send, their names in lower case.
         """
         cycle = self._running
         if self.flow.write_paused:
             await self.flow.drain()
+        if self.transport.is_closing():
+            cycle.disconnected = True
         if cycle.disconnected:
-            return
+            return False
         parts = [STATUS_LINE[status]]
         for name, value in (*self.server_state.default_headers, *headers):
             parts += (name, b": ", value, b"\r\n")
@@ -189,6 +194,7 @@ class Connection(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         cycle.on_response()
+        return True
 
     def on_message_complete(self) -> None:
         self.arriving_since = 0.0
@@ -211,6 +217,8 @@ class Connection(HttpToolsProtocol):
         """Close the connection when its client is too slow."""
         if self.unread_since and now - self.unread_since > READ_S:
             self.transport.abort()
+        elif self.flow.read_paused:
+            self.arriving_since = self.arriving_since and now  # it is the client that waits for us
         elif self.arriving_since and now - self.arriving_since > ARRIVE_S:
             self.refuse(TOO_SLOW)
 

@@ -1,11 +1,14 @@
-"""Dequeue, with long polls that end when the client goes away."""
+"""Dequeue. When the client goes away a long poll ends, and what it would have got is given back (F10)."""
 
 import asyncio
-from collections.abc import Awaitable
+import logging
+from collections.abc import Awaitable, Sequence
+from functools import partial
 
 from crossdock.core.durations import to_ms
+from crossdock.core.errors import CrossdockError
 from crossdock.core.limits import check_key
-from crossdock.core.model import Delivery
+from crossdock.core.model import Address, Delivery
 from crossdock.wire.json_api import Dequeue, Dequeued, DequeuedMany, Status, delivered
 
 from .answer import Answer, done, encode
@@ -15,6 +18,8 @@ from .request import Call, Disconnected
 
 NOTHING = Answer(204)
 CONTENDED = done("message is being processed", 409)
+
+_log = logging.getLogger("crossdock.http")
 
 
 class Receiving:
@@ -50,8 +55,18 @@ class Receiving:
         if not deliveries:
             return await self._nothing(call)
         if request.limit is None:
-            return Answer(200, encode(Dequeued("dequeued", delivered(deliveries[0]))))
-        return Answer(200, encode(DequeuedMany("dequeued", [delivered(each) for each in deliveries])))
+            body = encode(Dequeued("dequeued", delivered(deliveries[0])))
+        else:
+            body = encode(DequeuedMany("dequeued", [delivered(each) for each in deliveries]))
+        undo = None if request.auto_ack else partial(self._give_back, call.address, request.group, deliveries)
+        return Answer(200, body, undo=undo)
+
+    async def _give_back(self, address: Address, group: str, deliveries: Sequence[Delivery]) -> None:
+        """Return leases that the client went away from."""
+        try:
+            await self._broker.nack(address, group, deliveries, delay=0)
+        except CrossdockError as error:  # The leases end by themselves, and nobody is left to be told.
+            _log.warning("leases of a client that is gone were not given back: %s", error)
 
     async def _nothing(self, call: Call[Dequeue]) -> Answer:
         """Why there was nothing: whether others of the group hold what there is."""

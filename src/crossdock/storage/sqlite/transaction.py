@@ -33,7 +33,7 @@ class Transactions:
         self._data_version = 0
         self._wal_pages = 0
         self._checkpoint_at = CHECKPOINT_PAGES
-        self.refusal: StoreUnavailable | None = None
+        self.refusal = ""
         """Why nothing is accepted any more, once the connection cannot be trusted (F15)."""
         self._news: list[tuple[Address | None, int]] = []
         self._connection.set_wal_hook(self._committed)  # instead of SQLite's own, which hides a failed checkpoint
@@ -42,8 +42,8 @@ class Transactions:
         """Run the calls; each has a result or an error afterwards, and what it answers is on disk."""
         now = max(call.now for call in calls)
         try:
-            if self.refusal is not None:
-                raise self.refusal
+            if self.refusal:
+                raise StoreUnavailable(self.refusal)
             self._do_due(now)
         except Exception as error:
             problem = self._give_up(error)
@@ -60,7 +60,7 @@ class Transactions:
             self._commit()
         except Exception as error:
             problem = self._give_up(error)
-            alone = len(calls) == 1 or self.refusal is not None
+            alone = len(calls) == 1 or bool(self.refusal)
             for call in calls:
                 if alone:
                     call.error = problem
@@ -95,7 +95,7 @@ class Transactions:
 
     def checkpoint(self) -> None:
         """Copy the WAL into the database when it has grown enough."""
-        if self._wal_pages < self._checkpoint_at or self.refusal is not None:
+        if self._wal_pages < self._checkpoint_at or self.refusal:
             return
         patient = self._wal_pages < CHECKPOINT_PAGES * _PATIENCE
         try:
@@ -161,7 +161,7 @@ class Transactions:
         problem = unavailable(error, str(self._s.path))
         if is_fatal(error):
             problem = StoreUnavailable(f"{problem}. The outcome of the last calls is unknown; reopen the store")
-            self.refusal = self.refusal or problem
+            self.refusal = self.refusal or str(problem)
         return problem
 
 

@@ -1,8 +1,5 @@
 """Looking into queues without changing them."""
 
-from collections.abc import Iterator
-from itertools import islice
-
 from crossdock.core.errors import MessageNotFound
 from crossdock.core.model import Address, Message, Peeked, State
 
@@ -14,7 +11,7 @@ from .session import Session
 
 # Stored messages that are due, in the order in which a new group would get them.
 _DUE = """SELECT key & ?1, ordering_key FROM messages WHERE key BETWEEN ?2 AND ?3 AND deliver_at <= ?4
-ORDER BY priority, deliver_at, key & ?1"""
+ORDER BY priority, deliver_at, key & ?1 LIMIT ?5"""
 
 # Each of these takes (group or 0, first key or id, last, now, state or NULL, limit) and gives what Peeked shows.
 _STANDING = f"""SELECT * FROM (
@@ -48,18 +45,26 @@ def peek(s: Session, address: Address, group: str, limit: int) -> list[Peeked]:
         return [Peeked(each.message, "ready", each.attempts, 0, "", each.error) for each in upcoming(s, reader, limit)]
     if queue.rules.topic:
         return []
-    found = (read_message(s, queue, message_id) for message_id in islice(_for_newcomer(s, queue), limit))
+    found = (read_message(s, queue, message_id) for message_id in _for_newcomer(s, queue, limit))
     return [Peeked(each, "ready", 0, 0) for each in found if each is not None]
 
 
-def _for_newcomer(s: Session, queue: Queue) -> Iterator[int]:
+def _for_newcomer(s: Session, queue: Queue, limit: int) -> list[int]:
     """Ids of the messages that a group which does not exist yet would be handed out, in order."""
-    taken: set[str] = set()
-    for message_id, ordering_key in s.all(_DUE, keys.ID_MAX, queue.base, queue.base + keys.APART + keys.ID_MAX, s.now):
-        if ordering_key not in taken:
-            yield message_id
-        if ordering_key is not None:
-            taken.add(ordering_key)
+    last = queue.base + keys.APART + keys.ID_MAX
+    width = limit
+    while True:
+        rows = s.all(_DUE, keys.ID_MAX, queue.base, last, s.now, width)
+        taken: set[str] = set()
+        found: list[int] = []
+        for message_id, ordering_key in rows:
+            if ordering_key not in taken:
+                found.append(message_id)
+            if ordering_key is not None:
+                taken.add(ordering_key)
+        if len(found) >= limit or len(rows) < width:
+            return found[:limit]
+        width *= 4
 
 
 def browse(
@@ -73,6 +78,8 @@ def browse(
     first, last = 1, keys.ID_MAX
     if after and descending:
         last = min(last, after - 1)
+    elif after >= keys.ID_MAX:
+        return []  # an invented id must not reach beyond the queue's keys, nor SQLite's numbers
     elif after:
         first = after + 1
     order = _DOWN if descending else _UP

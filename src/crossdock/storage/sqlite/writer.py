@@ -6,6 +6,7 @@ callers share an fsync and nobody waits for a timer. Cancelling a caller does no
 """
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterable
@@ -14,11 +15,14 @@ from queue import Empty, SimpleQueue
 from typing import Concatenate, ParamSpec, TypeVar
 
 from crossdock.core.errors import QueueClosed, StoreUnavailable
+from crossdock.core.model import Address
 from crossdock.storage.base import Changed
 
 from .call import Call
 from .session import Session
 from .transaction import Transactions
+
+_log = logging.getLogger("crossdock.storage")
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -118,13 +122,21 @@ class Writer:
                     work.checkpoint()
                 else:
                     work.look_elsewhere()
-                news = work.take_news()
-                if self._changed is not None:
-                    for address, count in news:
-                        self._changed(address, count)
+                self._tell(work.take_news())
         finally:
             self._die()
             work.close()
+
+    def _tell(self, news: list[tuple[Address | None, int]]) -> None:
+        """Tell who watches what was committed. Whatever comes of that, the thread goes on."""
+        changed = self._changed  # once: the loop may end the watch at any moment
+        if changed is None:
+            return
+        try:
+            for address, count in news:
+                changed(address, count)
+        except Exception:
+            _log.exception("a watcher of the store failed")
 
     def _gather(self) -> tuple[list[Call], bool]:
         """Wait for calls and take all of them; and whether to go on."""

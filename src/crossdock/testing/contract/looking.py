@@ -40,6 +40,16 @@ class PeekContract(Contract):
         store.take()
         assert bodies(store.peek("late")) == ["a"]
 
+    def test_a_group_that_does_not_exist_yet_would_get_one_message_of_each_key(self, store: Driver) -> None:
+        store.create()
+        store.send("a1", "a2", "a3", ordering_key="a")
+        store.send("b1", "b2", ordering_key="b")
+        store.send("free")
+        store.send("c1", ordering_key="c", priority=-1)
+        assert bodies(store.peek(limit=3)) == ["c1", "a1", "b1"]
+        assert bodies(store.peek()) == ["c1", "a1", "b1", "free"]
+        assert bodies(store.receive()) == ["c1", "a1", "b1", "free"]
+
     def test_it_tells_where_the_message_stands(self, store: Driver) -> None:
         store.create()
         store.send("a")
@@ -79,6 +89,14 @@ class BrowseContract(Contract):
         assert ids(store.browse(limit=2, descending=True)) == [sent[4], sent[3]]
         assert ids(store.browse(limit=2, after=sent[3], descending=True)) == [sent[2], sent[1]]
         assert ids(store.browse(after=sent[0], descending=True)) == []
+
+    def test_it_goes_on_from_an_id_that_never_will_be(self, store: Driver) -> None:
+        store.create()
+        sent = store.send("a", "b")
+        store.send("apart", priority=1)
+        for never in (2**45, 2**62, 2**63 - 1):
+            assert ids(store.browse(after=never)) == []
+            assert ids(store.browse(after=never, limit=2, descending=True)) == [sent[1] + 1, sent[1]]
 
     def test_it_goes_on_from_an_id_that_is_gone(self, store: Driver) -> None:
         store.create()
