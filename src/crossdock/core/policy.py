@@ -1,6 +1,7 @@
 """Decisions about messages, as pure functions of plain data. Engine and SQL stores both ask here."""
 
 import re
+from collections.abc import Callable
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -94,10 +95,10 @@ def dead_letter_name(name: str, settings: Settings) -> str:
     return "" if name.endswith(DEAD_LETTER_SUFFIX) else name + DEAD_LETTER_SUFFIX
 
 
-def check_cycle(name: str, settings: Settings, others: dict[str, Settings]) -> None:
+def check_cycle(name: str, settings: Settings, settings_of: Callable[[str], Settings | None]) -> None:
     """Raise InvalidArgument when dead letters of queue `name` could come back to a queue already passed.
 
-    `others` holds the settings of the existing queues of the namespace, or at least those of the chain.
+    `settings_of` tells the settings of a queue of the namespace, None when there is none.
     """
     seen = {name}
     current = dead_letter_name(name, settings)
@@ -105,7 +106,7 @@ def check_cycle(name: str, settings: Settings, others: dict[str, Settings]) -> N
         if current in seen:
             raise InvalidArgument("dead_letter", settings.dead_letter, f"must not lead back to queue {current!r}")
         seen.add(current)
-        current = dead_letter_name(current, others.get(current, Settings()))
+        current = dead_letter_name(current, settings_of(current) or Settings())
 
 
 def check_same_kind(old: Settings, new: Settings) -> None:

@@ -82,8 +82,14 @@ class Registry:
             raise QueueNotFound(address[1])
         return queue
 
-    def _settings_of(self, namespace: str) -> dict[str, Settings]:
-        return {name: queue.settings for (space, name), queue in self._queues.items() if space == namespace}
+    def _check_cycle(self, address: Address, settings: Settings) -> None:
+        namespace, name = address
+
+        def settings_of(other: str) -> Settings | None:
+            queue = self._queues.get((namespace, other))
+            return None if queue is None else queue.settings
+
+        check_cycle(name, settings, settings_of)
 
     def create_queue(self, address: Address, settings: Settings, now: int) -> bool:
         """See Store."""
@@ -92,8 +98,7 @@ class Registry:
         if existing is not None:
             check_same_kind(existing.settings, settings)
             return False
-        if settings.dead_letter is not None:
-            check_cycle(address[1], settings, self._settings_of(address[0]))
+        self._check_cycle(address, settings)
         self._add_queue(address, settings)
         return True
 
@@ -109,7 +114,7 @@ class Registry:
         self._begin(now)
         queue = self._queue(address)
         check_same_kind(queue.settings, settings)
-        check_cycle(address[1], settings, self._settings_of(address[0]))
+        self._check_cycle(address, settings)
         if queue.rules.paused and not settings.paused:
             self._ready.add(address)
         queue.follow(settings, Rules(address[1], settings, self._defaults))

@@ -3,7 +3,7 @@
 from copy import copy
 
 from crossdock.core.model import Address, GroupStats, QueueStats, Settings
-from crossdock.core.policy import check_cycle, check_same_kind, dead_letter_name
+from crossdock.core.policy import check_cycle, check_same_kind
 
 from . import catalog, keys
 from .catalog import Group, Queue
@@ -30,8 +30,7 @@ def create_queue(s: Session, address: Address, settings: Settings) -> bool:
     if existing is not None:
         check_same_kind(existing.settings, settings)
         return False
-    if settings.dead_letter is not None:
-        check_cycle(address[1], settings, _chain(s, address, settings))
+    _check_cycle(s, address, settings)
     catalog.add_queue(s, address, settings)
     return True
 
@@ -40,22 +39,20 @@ def update_queue(s: Session, address: Address, settings: Settings) -> None:
     """See Store."""
     queue = s.queue(address)
     check_same_kind(queue.settings, settings)
-    check_cycle(address[1], settings, _chain(s, address, settings))
+    _check_cycle(s, address, settings)
     if queue.rules.paused and not settings.paused:
         s.ready.add(address)
     catalog.save_settings(s, queue, settings)
 
 
-def _chain(s: Session, address: Address, settings: Settings) -> dict[str, Settings]:
-    """Settings of the queues that dead letters of a queue would pass."""
+def _check_cycle(s: Session, address: Address, settings: Settings) -> None:
     namespace, name = address
-    chain = {name: settings}
-    while True:
-        name = dead_letter_name(name, chain[name])
-        if not name or name in chain:
-            return chain
-        queue = s.find_queue((namespace, name))
-        chain[name] = Settings() if queue is None else queue.settings
+
+    def settings_of(other: str) -> Settings | None:
+        queue = s.find_queue((namespace, other))
+        return None if queue is None else queue.settings
+
+    check_cycle(name, settings, settings_of)
 
 
 def delete_queue(s: Session, address: Address) -> None:

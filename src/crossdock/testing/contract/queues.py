@@ -198,6 +198,15 @@ class SettingsContract(Contract):
         with pytest.raises(InvalidArgument):
             store.create("a.dlq", dead_letter="a")
 
+    def test_default_settings_may_close_a_cycle_too(self, store: Driver) -> None:
+        """F6."""
+        store.create("a", dead_letter="")
+        store.create("a.dlq", dead_letter="a")
+        store.delete("a")
+        with pytest.raises(InvalidArgument):
+            store.create("a")
+        assert store.queues() == [("default", "a.dlq")]
+
 
 class PauseContract(Contract):
     def test_a_paused_queue_accepts_and_hands_nothing_out(self, store: Driver) -> None:
