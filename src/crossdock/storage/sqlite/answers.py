@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from crossdock.core.errors import CrossdockError, LeaseLost, MessageNotFound
 from crossdock.core.model import Address, Receipt
 from crossdock.core.policy import retry_delay
@@ -14,7 +16,9 @@ from .session import Row, Session
 
 Failures = dict[int, CrossdockError]
 
-_ACK = """DELETE FROM entries WHERE group_id = ? AND id = ? AND epoch = ? AND lease_until > 0
+# The receipts of one hand-out have one epoch.
+_ACK = """DELETE FROM entries
+WHERE group_id = ? AND epoch = ? AND lease_until > 0 AND id IN (SELECT value FROM json_each(?))
 RETURNING id, key, size, ordering_key"""
 _LEASE = f"{SELECT_ENTRY} WHERE e.group_id = ? AND e.id = ? AND e.epoch = ? AND e.lease_until > 0"
 _EXTEND = "UPDATE entries SET lease_until = ? WHERE group_id = ? AND id = ?"
@@ -24,26 +28,34 @@ def ack(s: Session, address: Address, group: str, receipts: Sequence[Receipt]) -
     """See Store."""
     queue = s.queue(address)
     reader = queue.reader(group)
+    held = {} if reader is None else _ack_held(s, reader, receipts)
     failures: Failures = {}
-    settled: list[Settled] = []
     for index, receipt in enumerate(receipts):
-        row = _match(s, _ACK, reader, receipt)
-        if row is not None:
-            settled.append(Settled(*row))
-            continue
-        if reader is not None:
-            _finish_acks(s, reader, settled)
-        failures[index] = _why_stale(s, queue, receipt)
-    if reader is not None:
-        _finish_acks(s, reader, settled)
+        if held.get(receipt.id) == receipt.epoch and receipt.generation == s.generation:
+            del held[receipt.id]
+        elif receipt.id in held and receipt.generation == s.generation:
+            failures[index] = LeaseLost(receipt.id)  # stale beside the one that holds, further on in the batch
+        else:
+            failures[index] = _why_stale(s, queue, receipt)
     return failures
 
 
-def _finish_acks(s: Session, group: Group, settled: list[Settled]) -> None:
+def _ack_held(s: Session, group: Group, receipts: Sequence[Receipt]) -> dict[int, int]:
+    """Ack what is held by some of the receipts; returns the epochs of it by id."""
+    by_epoch: dict[int, list[int]] = {}
+    for receipt in receipts:
+        if receipt.generation == s.generation:
+            by_epoch.setdefault(receipt.epoch, []).append(receipt.id)
+    held: dict[int, int] = {}
+    settled: list[Settled] = []
+    for epoch, ids in by_epoch.items():
+        for row in s.all(_ACK, group.id, epoch, msgspec.json.encode(ids).decode()):
+            settled.append(Settled(*row))
+            held[row[0]] = epoch
     group.leased -= len(settled)
     group.queue.totals.acked += len(settled)
     finish(s, group, settled)
-    settled.clear()
+    return held
 
 
 def nack(

@@ -4,7 +4,8 @@ The objects are a cache: right while no other process commits, thrown away when 
 the rows follow once a transaction.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -18,19 +19,22 @@ from . import keys
 if TYPE_CHECKING:
     from .session import Session
 
+Counters = tuple[int, str]
+"""A row of `counters`."""
+
 NAMELESS = ""
 """Name of the group that keeps the messages of a queue while it has no other."""
 
-_FIND_QUEUE = """SELECT id, namespace, name, settings, totals, stored, bytes, lane_sent, lane_stored, lane_due, floor
-FROM queues WHERE namespace = ? AND name = ?"""
+_FIND_QUEUE = "SELECT id, settings FROM queues WHERE namespace = ? AND name = ?"
 _QUEUE_OF_GROUP = "SELECT q.namespace, q.name FROM groups g JOIN queues q ON q.id = g.queue_id WHERE g.id = ?"
-_GROUPS = "SELECT id, name, cursor, passed, waiting, leased FROM groups WHERE queue_id = ? ORDER BY id"
-_SAVE_QUEUE = """UPDATE queues
-SET totals = ?, stored = ?, bytes = ?, lane_sent = ?, lane_stored = ?, lane_due = ?, floor = ? WHERE id = ?"""
-_SAVE_GROUP = "UPDATE groups SET cursor = ?, passed = ?, waiting = ?, leased = ? WHERE id = ?"
+_GROUPS = "SELECT id, name FROM groups WHERE queue_id = ? ORDER BY id"
+_COUNTERS = "SELECT number, counts FROM counters WHERE number >= ? AND number < ?"
+_SAVE_COUNTERS = """INSERT INTO counters (number, counts) VALUES (?, ?)
+ON CONFLICT (number) DO UPDATE SET counts = excluded.counts"""
+_DELETE_COUNTERS = "DELETE FROM counters WHERE number >= ? AND number < ?"
 _SAVE_SETTINGS = "UPDATE queues SET settings = ? WHERE id = ?"
-_ADD_QUEUE = "INSERT INTO queues (id, namespace, name, settings, totals) VALUES (?, ?, ?, ?, '{}')"
-_ADD_GROUP = "INSERT INTO groups (queue_id, name, cursor, passed) VALUES (?, ?, ?, ?)"
+_ADD_QUEUE = "INSERT INTO queues (id, namespace, name, settings) VALUES (?, ?, ?, ?)"
+_ADD_GROUP = "INSERT INTO groups (queue_id, name) VALUES (?, ?)"
 _RENAME_GROUP = "UPDATE groups SET name = ? WHERE id = ?"
 _COUNT_QUEUES = "SELECT count(*), ifnull(max(id), 0) + 1 FROM queues"
 # The first number that is free below one in use; used when the numbers reach their end.
@@ -46,14 +50,16 @@ class Group:
 
     __slots__ = ("cursor", "id", "leased", "name", "passed", "queue", "waiting")
 
-    def __init__(self, queue: "Queue", row: tuple[Any, ...]) -> None:
+    def __init__(self, queue: "Queue", group_id: int, name: str, counts: Sequence[int] = (0, 0, 0, 0)) -> None:
         self.queue = queue
-        self.id: int = row[0]
-        self.name: str = row[1]
-        self.cursor: int = row[2]
-        self.passed: int = row[3]
-        self.waiting: int = row[4]
-        self.leased: int = row[5]
+        self.id = group_id
+        self.name = name
+        self.cursor, self.passed, self.waiting, self.leased = counts
+
+    def counters(self) -> Counters:
+        """The row of the counters."""
+        counts = (self.cursor, self.passed, self.waiting, self.leased)
+        return keys.counters_of(self.queue.id, self.id), _encode(counts)
 
     @property
     def in_lane(self) -> int:
@@ -81,23 +87,24 @@ class Queue:
         "totals",
     )
 
-    def __init__(self, row: tuple[Any, ...], defaults: Settings) -> None:
-        self.id: int = row[0]
-        namespace, name, settings, totals = row[1:5]
-        self.stored: int = row[5]
-        self.bytes: int = row[6]
-        self.lane_sent: int = row[7]
-        self.lane_stored: int = row[8]
-        self.lane_due: int = row[9]
-        self.floor: int = row[10]
-        self.address: Address = (namespace, name)
-        self.base = keys.queue_base(self.id)
-        self.settings = msgspec.json.decode(settings, type=Settings)
-        self.rules = Rules(name, self.settings, defaults)
-        self.totals = msgspec.json.decode(totals, type=Totals)
+    def __init__(
+        self, queue_id: int, address: Address, settings: Settings, rules: Rules, counts: Sequence[int] = (0,) * 6
+    ) -> None:
+        self.id = queue_id
+        self.address = address
+        self.base = keys.queue_base(queue_id)
+        self.settings = settings
+        self.rules = rules
+        self.stored, self.bytes, self.lane_sent, self.lane_stored, self.lane_due, self.floor = counts[:6]
+        self.totals = Totals(*counts[6:])
         self.groups: dict[str, Group] = {}
         self.news = 0
         """Messages sent in this transaction."""
+
+    def counters(self) -> Counters:
+        """The row of the counters."""
+        counts = (self.stored, self.bytes, self.lane_sent, self.lane_stored, self.lane_due, self.floor)
+        return keys.counters_of(self.id), _encode((*counts, *msgspec.structs.astuple(self.totals)))
 
     def named(self) -> list[Group]:
         """The groups that a caller can see."""
@@ -113,11 +120,19 @@ def find_queue(s: "Session", address: Address) -> Queue | None:
     row = s.one(_FIND_QUEUE, *address)
     if row is None:
         return None
-    queue = Queue(row, s.defaults)
-    for group_row in s.all(_GROUPS, queue.id):
-        group = Group(queue, group_row)
-        queue.groups[group.name] = group
+    queue_id = row[0]
+    settings = msgspec.json.decode(row[1], type=Settings)
+    counts = read_counters(s, keys.counters_of(queue_id), keys.counters_of(queue_id + 1))
+    rules = Rules(address[1], settings, s.defaults)
+    queue = Queue(queue_id, address, settings, rules, counts[keys.counters_of(queue_id)])
+    for group_id, name in s.all(_GROUPS, queue_id):
+        queue.groups[name] = Group(queue, group_id, name, counts[keys.counters_of(queue_id, group_id)])
     return queue
+
+
+def read_counters(s: "Session", first: int, end: int) -> dict[int, list[int]]:
+    """Counters by number, from `first` to before `end`."""
+    return {number: msgspec.json.decode(counts, type=list[int]) for number, counts in s.all(_COUNTERS, first, end)}
 
 
 def address_of_group(s: "Session", group_id: int) -> Address:
@@ -126,14 +141,25 @@ def address_of_group(s: "Session", group_id: int) -> Address:
     return namespace, name
 
 
-def save(s: "Session", queues: set[Queue], groups: set[Group]) -> None:
-    """Write the counters that verbs changed."""
-    for q in queues:
-        q.news = 0
-        totals = msgspec.json.encode(q.totals).decode()
-        s.run(_SAVE_QUEUE, totals, q.stored, q.bytes, q.lane_sent, q.lane_stored, q.lane_due, q.floor, q.id)
-    if groups:
-        s.many(_SAVE_GROUP, [(g.cursor, g.passed, g.waiting, g.leased, g.id) for g in groups])
+def save(s: "Session", queues: Iterable[Queue], groups: Iterable[Group], of_store: tuple[int, int] | None) -> None:
+    """Write the counters that verbs changed; those of the store, (last id, last epoch), unless None."""
+    rows = [group.counters() for group in groups]
+    for queue in queues:
+        queue.news = 0
+        rows.append(queue.counters())
+    if of_store is not None:
+        rows.append((keys.STORE_COUNTERS, _encode(of_store)))
+    if rows:
+        s.many(_SAVE_COUNTERS, rows)
+
+
+def delete_counters(s: "Session", first: int, end: int) -> None:
+    """Delete the counters with numbers from `first` to before `end`."""
+    s.run(_DELETE_COUNTERS, first, end)
+
+
+def _encode(counts: tuple[int, ...]) -> str:
+    return msgspec.json.encode(counts).decode()
 
 
 def add_queue(s: "Session", address: Address, settings: Settings) -> Queue:
@@ -144,9 +170,10 @@ def add_queue(s: "Session", address: Address, settings: Settings) -> Queue:
     if number > keys.QUEUES_MAX:
         (number,) = s.one(_FREE_NUMBER) or (1,)
     s.run(_ADD_QUEUE, number, *address, msgspec.json.encode(settings).decode())
+    queue = Queue(number, address, settings, Rules(address[1], settings, s.defaults))
+    s.remember_queue(queue)
     if settings.kind == "queue":
-        s.run(_ADD_GROUP, number, NAMELESS, 0, 0)
-    queue = s.queue(address)
+        _insert_group(s, queue, NAMELESS)
     s.changed(queue)
     return queue
 
@@ -163,8 +190,14 @@ def add_group(s: "Session", queue: Queue, name: str, cursor: int, passed: int) -
     """Create a group that stands at `cursor`. Raises QueueFull at the bound of the queue."""
     if len(queue.named()) >= GROUPS_MAX:
         raise QueueFull(f"queue {queue.address[1]!r} has {GROUPS_MAX} groups already")
-    s.run(_ADD_GROUP, queue.id, name, cursor, passed)
-    group = Group(queue, (s.connection.last_insert_rowid(), name, cursor, passed, 0, 0))
+    group = _insert_group(s, queue, name)
+    group.cursor, group.passed = cursor, passed
+    return group
+
+
+def _insert_group(s: "Session", queue: Queue, name: str) -> Group:
+    s.run(_ADD_GROUP, queue.id, name)
+    group = Group(queue, s.connection.last_insert_rowid(), name)
     s.remember_group(group)
     s.changed(queue, group)
     return group

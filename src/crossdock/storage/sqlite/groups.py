@@ -77,6 +77,8 @@ def delete_group(s: Session, address: Address, name: str) -> bool:
         return True
     empty_group(s, group)
     s.run(_DELETE_GROUP, group.id)
+    number = keys.counters_of(queue.id, group.id)
+    catalog.delete_counters(s, number, number + 1)
     s.forget_group(group)
     queue.floor = 0  # messages that it had leased may be free now
     s.changed(queue)

@@ -14,6 +14,14 @@ ID_MAX = 2**45 - 1
 """Ids last for eleven years at 100,000 messages a second."""
 APART = 2**45
 
+STORE_COUNTERS = 0
+"""Number of the store's counters."""
+
+
+def counters_of(queue_id: int, group_id: int = 0) -> int:
+    """Number of the counters of a queue, or of a group of it: they stand together."""
+    return (queue_id << 40) + group_id
+
 
 def queue_base(queue_id: int) -> int:
     """What the keys of a queue begin with: that of lane message `id` is base + id, of one apart base + APART + id."""

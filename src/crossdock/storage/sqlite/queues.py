@@ -61,6 +61,7 @@ def delete_queue(s: Session, address: Address) -> None:
     purge(s, queue)
     for statement in (_DELETE_GROUPS, _DELETE_DEDUP, _DELETE_QUEUE):
         s.run(statement, queue.id)
+    catalog.delete_counters(s, keys.counters_of(queue.id), keys.counters_of(queue.id + 1))
     s.forget_queue(queue)
     s.touched.add(address)
 

@@ -21,8 +21,7 @@ QUEUES_CACHED_MAX = 10_000
 
 Row = tuple[Any, ...]
 
-_LOAD = "SELECT generation, last_id, last_epoch FROM store"
-_SAVE = "UPDATE store SET last_id = ?, last_epoch = ?"
+_GENERATION = "SELECT generation FROM store"
 _ADD_TO_LANE = """INSERT INTO messages
 (key, body, headers, priority, enqueued_at, deliver_at, expires_at, dedup_id) VALUES (?1, ?2, ?3, 0, ?4, ?4, 0, ?5)"""
 # The first lease, expiry, dedup window or delay to end. Four index look-ups.
@@ -110,8 +109,7 @@ class Session:
         if queue is None:
             queue = catalog.find_queue(self, address)
             if queue is not None:
-                self.queues[address] = queue
-                self._groups.update((group.id, group) for group in queue.groups.values())
+                self.remember_queue(queue)
         return queue
 
     def group(self, group_id: int) -> Group:
@@ -119,6 +117,10 @@ class Session:
         if group_id not in self._groups:
             self.queue(catalog.address_of_group(self, group_id))
         return self._groups[group_id]
+
+    def remember_queue(self, queue: Queue) -> None:
+        self.queues[queue.address] = queue
+        self._groups.update((group.id, group) for group in queue.groups.values())
 
     def remember_group(self, group: Group) -> None:
         group.queue.groups[group.name] = group
@@ -189,7 +191,9 @@ class Session:
         if len(self.queues) > QUEUES_CACHED_MAX:
             self.forget()
         if not self.generation:
-            self.generation, self.last_id, self.last_epoch = self.one(_LOAD) or (0, 0, 0)
+            (self.generation,) = self.one(_GENERATION) or (0,)
+            counts = catalog.read_counters(self, keys.STORE_COUNTERS, keys.STORE_COUNTERS + 1)
+            self.last_id, self.last_epoch = counts.get(keys.STORE_COUNTERS, (0, 0))
             self._saved = (self.last_id, self.last_epoch)
             self.find_due()
 
@@ -200,11 +204,9 @@ class Session:
         self.touched.clear()
         if self._lane_rows:
             self.write_lane()
-        if self._changed_queues or self._changed_groups:
-            catalog.save(self, self._changed_queues, self._changed_groups)
-            self._changed_queues.clear()
-            self._changed_groups.clear()
-        if self._saved != (self.last_id, self.last_epoch):
-            self._saved = (self.last_id, self.last_epoch)
-            self.run(_SAVE, *self._saved)
+        of_store = (self.last_id, self.last_epoch)
+        catalog.save(self, self._changed_queues, self._changed_groups, None if of_store == self._saved else of_store)
+        self._saved = of_store
+        self._changed_queues.clear()
+        self._changed_groups.clear()
         return news

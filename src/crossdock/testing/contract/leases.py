@@ -170,6 +170,15 @@ class LeasesContract(Contract):
         totals = store.stats().totals
         assert (totals.nacked, totals.acked) == (1, 1)
 
+    def test_a_stale_receipt_beside_the_one_that_holds_is_lease_lost(self, store: Driver) -> None:
+        """F1: whichever comes first in the batch, the other one changes nothing."""
+        store.create()
+        store.send("a")
+        stale = store.take()
+        store.nack(stale, delay=0)
+        assert store.ack(stale, store.take()) == {0: "lease_lost"}
+        assert store.stats().stored == 0
+
     def test_extend_moves_the_end_of_the_lease_and_keeps_the_receipt(self, store: Driver) -> None:
         store.create()
         store.send("a")

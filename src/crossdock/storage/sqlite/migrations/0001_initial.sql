@@ -5,12 +5,10 @@
 -- remembers in `cursor` how far it came, so a send writes one row whatever the number of groups. Every other message
 -- stands apart, and each group has an entry for it from the start; a lane message gets its entry when it is handed out.
 
--- The counters of the store. `generation` is drawn once and names this file in every receipt.
+-- `generation` is drawn once and names this file in every receipt.
 CREATE TABLE store (
     id INTEGER PRIMARY KEY CHECK (id = 1),
-    generation INTEGER NOT NULL,
-    last_id INTEGER NOT NULL DEFAULT 0,
-    last_epoch INTEGER NOT NULL DEFAULT 0
+    generation INTEGER NOT NULL
 ) STRICT;
 
 INSERT INTO store (id, generation) VALUES (1, random() & 0x7fffffffffffffff);
@@ -20,13 +18,6 @@ CREATE TABLE queues (
     namespace TEXT NOT NULL,
     name TEXT NOT NULL,
     settings TEXT NOT NULL,                   -- JSON of core.model.Settings
-    totals TEXT NOT NULL,                     -- JSON of core.model.Totals
-    stored INTEGER NOT NULL DEFAULT 0,
-    bytes INTEGER NOT NULL DEFAULT 0,
-    lane_sent INTEGER NOT NULL DEFAULT 0,     -- messages that ever entered the lane
-    lane_stored INTEGER NOT NULL DEFAULT 0,   -- those of them that are stored
-    lane_due INTEGER NOT NULL DEFAULT 0,      -- deliver_at of the last of them
-    floor INTEGER NOT NULL DEFAULT 0,         -- every stored message with a lower id is leased
     UNIQUE (namespace, name)
 ) STRICT;
 
@@ -35,11 +26,22 @@ CREATE TABLE groups (
     id INTEGER PRIMARY KEY,
     queue_id INTEGER NOT NULL,
     name TEXT NOT NULL,
-    cursor INTEGER NOT NULL DEFAULT 0,        -- the group has an entry for, or is done with, lane messages up to this id
-    passed INTEGER NOT NULL DEFAULT 0,        -- lane_sent - passed: lane messages beyond the cursor
-    waiting INTEGER NOT NULL DEFAULT 0,       -- entries that are not leased
-    leased INTEGER NOT NULL DEFAULT 0,
     UNIQUE (queue_id, name)
+) STRICT;
+
+-- What nearly every transaction changes, side by side, so that it touches one page: the counters of the store, and of
+-- each queue with its groups (see keys.py for the numbers), as JSON arrays of whole numbers.
+--   store  last id, last epoch
+--   queue  stored, bytes,
+--          lane_sent (messages that ever entered the lane), lane_stored (those of them that are stored),
+--          lane_due (deliver_at of the last of them), floor (every stored message with a lower id is leased),
+--          and core.model.Totals in its order
+--   group  cursor (the group has an entry for, or is done with, lane messages up to this id),
+--          passed (lane_sent - passed: lane messages beyond the cursor),
+--          waiting (entries that are not leased), leased
+CREATE TABLE counters (
+    number INTEGER PRIMARY KEY,
+    counts TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE messages (
