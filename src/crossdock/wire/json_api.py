@@ -11,7 +11,7 @@ from msgspec import Meta, Raw, Struct
 from crossdock.core.durations import to_ms
 from crossdock.core.errors import InvalidArgument
 from crossdock.core.ids import parse_receipt, receipt_text
-from crossdock.core.model import Delivery, Headers, Message, Receipt
+from crossdock.core.model import Delivery, Headers, Message, Plain, Receipt
 
 from .json_api_bodies import Encoding, body_of, payload_of
 
@@ -246,8 +246,16 @@ def message_of(request: Enqueue) -> Message:
     """The message to send. Raises InvalidArgument."""
     if request.delay and request.deliver_at:
         raise InvalidArgument("deliver_at", request.deliver_at, "must not be given together with delay")
+    body = body_of(request.message, request.encoding)
+    if (
+        request.headers is None
+        and request.deduplication_id is None
+        and request.ordering_key is None
+        and not (request.priority or request.delay or request.ttl or request.deliver_at)
+    ):
+        return Plain(body)
     return Message(
-        body_of(request.message, request.encoding),
+        body,
         request.headers,
         request.priority,
         to_ms("delay", request.delay) if request.delay else 0,
