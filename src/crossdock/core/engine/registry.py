@@ -1,6 +1,7 @@
 """The engine's queues by address, its counters, and its timer."""
 
 import heapq
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import partial
 
@@ -15,7 +16,7 @@ from .timeline import NEVER, Timed
 _ALARMS_MIN = 64
 
 
-class Registry:
+class Registry(ABC):
     """What every part of the engine stands on. Parts that run when something falls due fill in the last methods."""
 
     def __init__(self, defaults: Settings = DEFAULTS, generation: int = 1) -> None:
@@ -171,11 +172,11 @@ class Registry:
 
     # What falls due
 
-    def _expired(self, queue: Queue, messages: list[Message], now: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _expired(self, queue: Queue, messages: list[Message], now: int) -> None: ...
 
-    def _lease_ended(self, queue: Queue, group: Group, leases: list[Delivery], now: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _lease_ended(self, queue: Queue, group: Group, leases: list[Delivery], now: int) -> None: ...
 
-    def _delay_ended(self, queue: Queue, group: Group, entries: list[Entry], now: int) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    def _delay_ended(self, queue: Queue, group: Group, entries: list[Entry], now: int) -> None: ...
