@@ -32,17 +32,17 @@ QUEUE, GROUPS = "jobs", ("a", "b")
 LETTERS, KEEPER = "jobs.dlq", "keeper"
 LEASE = "150ms"
 SENDERS = 3
-DAY_MS = 24 * 3600 * 1000
+AHEAD_MS = 3 * 24 * 3600 * 1000
 KEYS = (None, None, "red", "green", "blue")
 ANSWERS = {"ack": 70, "extend": 6, "nack": 10, "nothing": 8, "reject": 6}
 """What consumers do, and how often. A dead letter that is rejected would be dropped."""
 
 
 class AheadClock(LoopClock):
-    """A clock that is a day ahead: every lease, delay and retry has ended."""
+    """A clock that is days ahead: every lease, delay and retry (a day at most, and its jitter) has ended."""
 
     def now(self) -> int:  # type: ignore[override]
-        return super().now() + DAY_MS
+        return super().now() + AHEAD_MS
 
 
 def connect(path: Path, failpoint: Callable[[str], None] = lambda step: None, ahead: bool = False) -> aio.Connection:
