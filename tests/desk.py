@@ -5,9 +5,9 @@ from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from crossdock.broker import Broker
-from crossdock.core.errors import CrossdockError, StoreUnavailable
+from crossdock.core.errors import CrossdockError, Failures, StoreUnavailable
 from crossdock.core.model import Address, Delivery, Done, Message, Receipt, Tick
-from crossdock.storage.base import Abilities, Failures
+from crossdock.storage.base import Abilities
 from crossdock.storage.memory import MemoryStore
 
 Q: Address = ("default", "q")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from crossdock.core.clock import Clock
 from crossdock.core.errors import InvalidArgument, QueueClosed
-from crossdock.core.limits import PEEK_MESSAGES_MAX, check_name, check_range
+from crossdock.core.limits import ID_MAX, PEEK_MESSAGES_MAX, check_name, check_range
 from crossdock.core.model import DEFAULT_GROUP, Address, Message, Peeked, QueueStats, Settings, State
 from crossdock.storage.base import Store
 
@@ -90,7 +90,7 @@ class Admin:
         """Messages the group is not done with, by id, above `after` (below, when descending)."""
         now = self._allow(who, address, "read")
         check_range("limit", limit, 1, PEEK_MESSAGES_MAX)
-        check_range("after", after, 0, checks.ID_MAX)
+        check_range("after", after, 0, ID_MAX)
         if state not in (None, "delayed", "ready", "leased"):
             raise InvalidArgument("state", state, "must be delayed, ready or leased")
         return await self.store.browse(address, check_name("group", group), limit, now, after, descending, state)
@@ -98,7 +98,7 @@ class Admin:
     async def message(self, address: Address, message_id: int, who: Principal = LOCAL) -> Message:
         """One stored message. Raises MessageNotFound."""
         now = self._allow(who, address, "read")
-        return await self.store.message(address, check_range("message_id", message_id, 1, checks.ID_MAX), now)
+        return await self.store.message(address, check_range("message_id", message_id, 1, ID_MAX), now)
 
     async def delete_messages(self, address: Address, ids: Sequence[int] | None = None, who: Principal = LOCAL) -> int:
         """Delete messages for every group, or purge the queue when `ids` is None. Returns how many."""

@@ -7,14 +7,14 @@ Verbs on the path of every message are plain functions that check and return an 
 is left to do after it. That spares each call a coroutine.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol, TypeVar
 
-from crossdock.core.errors import CrossdockError, QueueClosed
+from crossdock.core.errors import CrossdockError, Failures, QueueClosed
 from crossdock.core.limits import BATCH_MESSAGES_MAX, DEFAULT_LEASE_MS, WAIT_MS_MAX
 from crossdock.core.model import DEFAULT_GROUP, Address, Delivery, Message, Receipt, SendResult
-from crossdock.storage.base import Failures, Store
+from crossdock.storage.base import Store
 
 from . import checks
 from .access import LOCAL, Principal, check_access
@@ -276,7 +276,7 @@ class Broker(Admin):
             raise
         if isinstance(result, list):
             count = len(result)
-        elif isinstance(result, dict):
+        elif isinstance(result, Mapping):
             count -= len(result)
             for failure in result.values():
                 observer.failed(verb, address, failure)

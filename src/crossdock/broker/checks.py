@@ -15,6 +15,7 @@ from crossdock.core.limits import (
     HEADER_NAME_CHARS_MAX,
     HEADERS_BYTES_MAX,
     HEADERS_MAX,
+    ID_MAX,
     LEASE_MS_MAX,
     LEASE_MS_MIN,
     PRIORITY_MAX,
@@ -29,7 +30,6 @@ from crossdock.core.limits import (
 from crossdock.core.model import DEFAULT_GROUP, Headers, Message, Plain, Settings
 
 COUNT_MAX = 2**53
-ID_MAX = 2**63 - 1
 
 
 def check_messages(messages: Sequence[Message]) -> None:

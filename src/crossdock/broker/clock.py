@@ -21,7 +21,7 @@ class SystemClock:
     @staticmethod
     def now(_monotonic_ns: Callable[[], int] = time.monotonic_ns, _offset: int = _WALL_OFFSET_MS) -> int:
         # The defaults make locals of them; dividing first keeps the numbers in one machine word.
-        return _monotonic_ns() // 1_000_000 + _offset
+        return _monotonic_ns() // _MS + _offset
 
     @staticmethod
     def monotonic() -> int:

@@ -7,11 +7,10 @@ from typing import Annotated, BinaryIO
 from cyclopts import Parameter
 
 from crossdock.core.durations import parse_duration
-from crossdock.core.errors import InvalidArgument
+from crossdock.core.errors import Failures, InvalidArgument
 from crossdock.core.ids import parse_receipt, receipt_text
 from crossdock.core.limits import BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BODY_BYTES_MAX, WAIT_MS_MAX
 from crossdock.core.model import DEFAULT_GROUP, DEFAULT_NAMESPACE, Delivery, Message, Peeked, State
-from crossdock.storage.base import Failures
 
 from .options import HERE, Group, Target, option
 from .output import FAILED, OK, Row, body_parts, complain, nothing_there, time_text

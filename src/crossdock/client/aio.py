@@ -6,9 +6,8 @@ from types import TracebackType
 from typing import Unpack
 
 from crossdock.core.durations import Duration
-from crossdock.core.errors import QueueClosed
+from crossdock.core.errors import Failures, QueueClosed
 from crossdock.core.model import DEFAULT_GROUP, DEFAULT_NAMESPACE, Peeked, QueueStats, Settings
-from crossdock.storage.base import Failures
 
 from . import base
 from .bodies import Body, many_to_core, to_core

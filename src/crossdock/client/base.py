@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from crossdock.core.durations import Duration, to_ms
-from crossdock.core.errors import CrossdockError
+from crossdock.core.errors import CrossdockError, Failures
 from crossdock.core.model import Address, Delivery, Settings
-from crossdock.storage.base import Failures
 
 from .bodies import positive_ms
 from .received import Received

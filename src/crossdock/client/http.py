@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Raw
 
-from crossdock.core.errors import InvalidArgument
+from crossdock.core.errors import Failures, InvalidArgument
 from crossdock.core.ids import parse_receipt, receipt_text
 from crossdock.core.limits import DEFAULT_LEASE_MS, check_name
 from crossdock.core.model import (
@@ -23,7 +23,6 @@ from crossdock.core.model import (
     State,
 )
 from crossdock.core.policy import DEAD_LETTER_SUFFIX
-from crossdock.storage.base import Failures
 from crossdock.wire import json_api as api
 from crossdock.wire import json_api_looking as looking
 from crossdock.wire import json_api_queues as queues

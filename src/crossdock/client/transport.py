@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
+from crossdock.core.errors import Failures
 from crossdock.core.limits import DEFAULT_LEASE_MS
 from crossdock.core.model import (
     DEFAULT_GROUP,
@@ -16,7 +17,6 @@ from crossdock.core.model import (
     Settings,
     State,
 )
-from crossdock.storage.base import Failures
 
 
 class Transport(Protocol):

@@ -14,7 +14,6 @@ from .secret import Secret
 ENV_PREFIX = "CROSSDOCK_"
 PORT_MAX = 65535
 RATE_MAX = 1_000_000
-HOST_CHARS_MAX = 255
 
 
 class Text(str):

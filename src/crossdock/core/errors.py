@@ -16,6 +16,7 @@
 Doors map `code` to their protocol's vocabulary, in one table each.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -131,3 +132,7 @@ class StoreUnavailable(CrossdockError):
     """The store cannot answer now. Nothing of the failed call was kept unless the text says `unknown`."""
 
     code = "store_unavailable"
+
+
+Failures = Mapping[int, CrossdockError]
+"""For a batch of receipts: index -> LeaseLost or MessageNotFound. The others succeeded."""

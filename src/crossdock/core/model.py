@@ -192,4 +192,4 @@ class Done(Struct, Generic[T], gc=False):
 
     def __await__(self) -> Generator[Any, None, T]:
         return self.result
-        yield
+        yield  # never reached: it makes this a generator, as `await` wants

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import NamedTuple
 
-from .errors import InvalidArgument, MessageExpired
+from .errors import InvalidArgument, MessageExpired, QueueFull
 from .limits import (
     BACKOFF_MS_MAX,
     DEFAULT_BACKOFF_MS,
     DEFAULT_DEDUP_WINDOW_MS,
     DEFAULT_MAX_ATTEMPTS,
+    GROUPS_MAX,
+    QUEUES_MAX,
 )
 from .model import (
     ATTEMPTS,
@@ -67,9 +69,9 @@ class Rules:
         self.ttl: int = _first(settings.ttl, defaults.ttl, 0)
         self.dedup_window: int = _first(settings.dedup_window, defaults.dedup_window, DEFAULT_DEDUP_WINDOW_MS)
         self.dead_letter: str = dead_letter_name(name, settings)
-        self.dead_letter_expired: bool = settings.dead_letter_expired
-        self.max_messages: int | None = _min(settings.max_messages, defaults.max_messages)
-        self.max_bytes: int | None = _min(settings.max_bytes, defaults.max_bytes)
+        self.dead_letter_expired: bool = settings.dead_letter_expired and self.dead_letter != ""
+        self.max_messages = defaults.max_messages if settings.max_messages is None else settings.max_messages
+        self.max_bytes = defaults.max_bytes if settings.max_bytes is None else settings.max_bytes
         self.drop_oldest: bool = settings.overflow == "drop-oldest"
         self.lease: int = settings.lease or defaults.lease or 0
         self.paused: bool = settings.paused
@@ -79,13 +81,36 @@ class Rules:
         """Whether a message that was handed out `attempts` times has no attempt left."""
         return 0 < self.max_attempts <= attempts
 
+    @property
+    def bounded(self) -> bool:
+        """Whether the queue has a bound of messages or of bytes."""
+        return self.max_messages is not None or self.max_bytes is not None
+
+    def excess(self, messages: int, size: int) -> tuple[int, int]:
+        """By how many messages, and bytes, a queue that stored so much would be over its bounds; 0 or less: it fits."""
+        over = 0 if self.max_messages is None else messages - self.max_messages
+        over_bytes = 0 if self.max_bytes is None else size - self.max_bytes
+        return over, over_bytes
+
+    def full(self, name: str) -> QueueFull:
+        """The error of a queue of that name whose bounds are reached."""
+        bounds = [f"{self.max_messages} messages"] if self.max_messages is not None else []
+        bounds += [f"{self.max_bytes} bytes"] if self.max_bytes is not None else []
+        return QueueFull(f"queue {name!r} is full: its bound is {' and '.join(bounds)}")
+
 
 def _first(*values: int | None) -> int:
     return next(value for value in values if value is not None)
 
 
-def _min(value: int | None, default: int | None) -> int | None:
-    return default if value is None else value
+def too_many_queues() -> QueueFull:
+    """The error of a store that can have no more queues."""
+    return QueueFull(f"the store has {QUEUES_MAX} queues already")
+
+
+def too_many_groups(name: str) -> QueueFull:
+    """The error of a queue of that name that can have no more groups."""
+    return QueueFull(f"queue {name!r} has {GROUPS_MAX} groups already")
 
 
 def dead_letter_name(name: str, settings: Settings) -> str:

@@ -6,12 +6,12 @@ none, and any verb raises StoreUnavailable when the store cannot answer; then no
 Every verb first does what is due at `now` (as `tick` would), so that no answer depends on when a sweeper last ran.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from crossdock.core.errors import CrossdockError
+from crossdock.core.errors import Failures
 from crossdock.core.limits import DEFAULT_LEASE_MS
 from crossdock.core.model import (
     Address,
@@ -30,9 +30,6 @@ Level = Literal["memory", "relaxed", "local", "stored", "replicated"]
 """Publish level: what a success reply means. See docs/guarantees.md."""
 
 Changed = Callable[[Address | None, int], None]
-
-Failures = Mapping[int, CrossdockError]
-"""For a batch of receipts: index -> LeaseLost or MessageNotFound. The others succeeded."""
 
 
 class Abilities(Struct, frozen=True):

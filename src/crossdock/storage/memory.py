@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 
 from crossdock.core.engine import NO_FAILURES, Engine
+from crossdock.core.errors import Failures
 from crossdock.core.limits import DEFAULT_LEASE_MS
 from crossdock.core.model import (
     Address,
@@ -21,7 +22,7 @@ from crossdock.core.model import (
 )
 from crossdock.core.policy import DEFAULTS
 
-from .base import Abilities, Changed, Failures
+from .base import Abilities, Changed
 
 _NOTHING_FAILED: Done[Failures] = Done(NO_FAILURES)
 

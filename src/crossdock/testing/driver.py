@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from types import TracebackType
 from typing import Any, TypeVar
 
+from crossdock.core.errors import Failures
 from crossdock.core.limits import DEFAULT_LEASE_MS
 from crossdock.core.model import (
     DEFAULT_NAMESPACE,
@@ -19,7 +20,7 @@ from crossdock.core.model import (
     State,
     Tick,
 )
-from crossdock.storage.base import Failures, Store
+from crossdock.storage.base import Store
 
 _T = TypeVar("_T")
 

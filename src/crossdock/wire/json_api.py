@@ -11,12 +11,13 @@ from msgspec import Meta, Raw, Struct
 from crossdock.core.durations import to_ms
 from crossdock.core.errors import InvalidArgument
 from crossdock.core.ids import parse_receipt, receipt_text
+from crossdock.core.limits import ID_MAX
 from crossdock.core.model import Delivery, Headers, Message, Plain, Receipt
 
 from .json_api_bodies import Encoding, body_of, payload_of
 
 Duration = int | float | str
-MessageId = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+MessageId = Annotated[int, Meta(ge=1, le=ID_MAX)]
 
 JsonText = Annotated[Raw, Meta(description="Any JSON.")]
 Encoded = Annotated[Encoding | None, Meta(description="`base64`: the text stands for bytes that are not JSON.")]

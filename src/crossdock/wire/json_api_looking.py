@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 from msgspec.json import encode
 
+from crossdock.core.limits import ID_MAX
 from crossdock.core.model import ATTEMPTS, ERROR, ORIGIN_GROUP, ORIGIN_QUEUE, REASON, Message, Peeked, State
 
 from .json_api import Request, Stored, shown
 
 PREVIEW_CHARS_MAX = 64
 
-Cursor = Annotated[int, Meta(ge=0, le=2**63 - 1, description="The last id of the page before; 0: the first page.")]
+Cursor = Annotated[int, Meta(ge=0, le=ID_MAX, description="The last id of the page before; 0: the first page.")]
 Preview = Annotated[bool, Meta(description=f"Show the first {PREVIEW_CHARS_MAX} characters of each payload, as text.")]
 Options = Annotated["PeekOptions | None", Meta(description="Page through the messages by id.")]
 InState = Annotated[State | None, Meta(description="Only messages in this state.")]

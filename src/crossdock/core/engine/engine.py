@@ -8,7 +8,7 @@ is found by a heap of timelines, the next message by a lane and a heap.
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from ..errors import CrossdockError, DedupConflict, LeaseLost, MessageNotFound
+from ..errors import CrossdockError, DedupConflict, Failures, LeaseLost, MessageNotFound
 from ..limits import DEFAULT_LEASE_MS
 from ..model import Address, Delivery, Message, Plain, Receipt, SendResult, Tick
 from ..policy import accept, body_digest, retry_delay
@@ -18,7 +18,6 @@ from .queue import Queue, Seen
 from .timeline import NEVER
 from .views import Views
 
-Failures = Mapping[int, CrossdockError]
 Answer = Callable[[Queue, Group, Delivery], None]
 
 NO_FAILURES: Failures = MappingProxyType({})

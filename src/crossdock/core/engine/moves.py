@@ -36,7 +36,7 @@ class Moves(Registry):
     def _return(self, queue: Queue, group: Group, lease: Delivery, deliver_at: int, now: int) -> None:
         """A lease ended without success: again at `deliver_at`, or the end of the message for this group."""
         message = lease.message
-        if message.expires_at and message.expires_at <= now:
+        if message.expired(now):
             self._expire(queue, group, message, lease.attempt, now)
         elif queue.rules.used_up(lease.attempt):
             self._bury(queue, group, message, "attempts", lease.attempt, now)
@@ -64,7 +64,7 @@ class Moves(Registry):
                     self._expire(queue, group, message, entry.attempts if entry else 0, now)
 
     def _expire(self, queue: Queue, group: Group, message: Message, attempts: int, now: int) -> None:
-        if queue.rules.dead_letter_expired and queue.rules.dead_letter:
+        if queue.rules.dead_letter_expired:
             self._bury(queue, group, message, "expired", attempts, now)
         else:
             queue.totals.expired += 1
@@ -72,7 +72,7 @@ class Moves(Registry):
 
     def _expire_ungrouped(self, queue: Queue, message: Message, now: int) -> None:
         """Expire a message of a queue that has no group."""
-        if queue.rules.dead_letter_expired and queue.rules.dead_letter:
+        if queue.rules.dead_letter_expired:
             letter = _Letter(message, "", "expired", "", 0)
             if not self._deliver_dead(queue, letter, now):
                 message.expires_at = now + REFUSED_DELAY_MS
@@ -104,7 +104,7 @@ class Moves(Registry):
 
     def _refused(self, queue: Queue, group: Group, message: Message, attempts: int, now: int) -> None:
         """The dead-letter queue is full: the message stays and is tried again later (F6)."""
-        if message.expires_at and message.expires_at <= now:
+        if message.expired(now):
             message.expires_at = now + REFUSED_DELAY_MS
             queue.expiry.add(message)
             self._schedule(queue.expiry)

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable
 
-from ..errors import MessageNotFound, QueueFull
+from ..errors import MessageNotFound
 from ..limits import GROUPS_MAX
 from ..model import Address, Delivery, GroupStats, Message, Peeked, Settings, State, Totals
-from ..policy import Rules
+from ..policy import Rules, too_many_groups
 from .group import Entry, Group
 from .timeline import Timeline
 
@@ -66,8 +66,7 @@ class Queue:
         """Take over new settings."""
         self.settings = settings
         self.rules = rules
-        bounded = rules.max_messages is not None or rules.max_bytes is not None
-        self.guarded = bounded or rules.drop_oldest or rules.topic or rules.ttl > 0
+        self.guarded = rules.bounded or rules.drop_oldest or rules.topic or rules.ttl > 0
         if not rules.drop_oldest:
             self.oldest = None
             self.spared.clear()
@@ -103,12 +102,11 @@ class Queue:
     def make_room(self, count: int, size: int) -> None:
         """Make sure that `count` messages of `size` bytes fit. Raises QueueFull, and then nothing was dropped."""
         rules = self.rules
-        over = 0 if rules.max_messages is None else len(self.messages) + count - rules.max_messages
-        over_bytes = 0 if rules.max_bytes is None else self.bytes + size - rules.max_bytes
+        over, over_bytes = rules.excess(len(self.messages) + count, self.bytes + size)
         if not count or (over <= 0 and over_bytes <= 0):
             return
         if self.oldest is None or over > len(self.messages) or over_bytes > self.bytes:
-            raise self._full()
+            raise rules.full(self.address[1])
         dropped: list[Message] = []
         while (over > 0 or over_bytes > 0) and (message := self.oldest.pop_first()) is not None:
             if any(message.id in group.leased for group in self.groups.values()):
@@ -120,16 +118,10 @@ class Queue:
         if over > 0 or over_bytes > 0:
             for message in dropped:
                 self.oldest.add(message)
-            raise self._full()
+            raise rules.full(self.address[1])
         for message in dropped:
             self.forget(message)
         self.totals.dropped += len(dropped)
-
-    def _full(self) -> QueueFull:
-        rules = self.rules
-        bounds = [f"{rules.max_messages} messages"] if rules.max_messages is not None else []
-        bounds += [f"{rules.max_bytes} bytes"] if rules.max_bytes is not None else []
-        return QueueFull(f"queue {self.address[1]!r} is full: its bound is {' and '.join(bounds)}")
 
     def unleased(self, message: Message) -> None:
         """A lease of a message ended that stays stored: it may be dropped to make room."""
@@ -194,7 +186,7 @@ class Queue:
     ) -> Group:
         """Create a group; in a queue that is not a topic it starts with every stored message that has not expired."""
         if len(self.groups) >= GROUPS_MAX:
-            raise QueueFull(f"queue {self.address[1]!r} has {GROUPS_MAX} groups already")
+            raise too_many_groups(self.address[1])
         bit = ~self.mask & (self.mask + 1)
         group = self.groups[name] = Group(name, bit, lease_ended, delay_ended)
         self.mask |= bit

@@ -5,10 +5,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import partial
 
-from ..errors import QueueFull, QueueNotFound
+from ..errors import QueueNotFound
 from ..limits import QUEUES_MAX
 from ..model import Address, Delivery, Message, Settings
-from ..policy import DEFAULTS, Rules, check_cycle, check_same_kind
+from ..policy import DEFAULTS, Rules, check_cycle, check_same_kind, too_many_queues
 from .group import Entry, Group
 from .queue import Queue
 from .timeline import NEVER, Timed
@@ -105,7 +105,7 @@ class Registry(ABC):
 
     def _add_queue(self, address: Address, settings: Settings) -> Queue:
         if len(self._queues) >= QUEUES_MAX:
-            raise QueueFull(f"the store has {QUEUES_MAX} queues already")
+            raise too_many_queues()
         rules = Rules(address[1], settings, self._defaults)
         queue = self._queues[address] = Queue(address, settings, rules, self._expired)
         return queue

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from starlette.types import Receive, Scope
 
 from crossdock.core.errors import InvalidArgument
-from crossdock.core.limits import check_range
+from crossdock.core.limits import ID_MAX, check_range
 from crossdock.core.model import Address
 
 from .errors import BodyTooLarge
@@ -55,7 +55,7 @@ class Call(Generic[R_co]):
         text: str = self.scope["path_params"]["message_id"]
         if not (text.isascii() and text.isdecimal() and len(text) < 20):
             raise InvalidArgument("message_id", text, "must be a whole number")
-        return check_range("message_id", int(text), 1, 2**63 - 1)
+        return check_range("message_id", int(text), 1, ID_MAX)
 
 
 async def read_body(receive: Receive, content_length: bytes | None, bytes_max: int) -> bytes:

@@ -4,10 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from crossdock.broker.checks import check_batch
 from crossdock.core.durations import to_ms
-from crossdock.core.errors import CrossdockError, LeaseLost, MessageNotFound
+from crossdock.core.errors import CrossdockError, Failures, LeaseLost, MessageNotFound
 from crossdock.core.limits import LEASE_MS_MAX, LEASE_MS_MIN, check_name, check_range
 from crossdock.core.model import Address, Receipt
-from crossdock.storage.base import Failures
 from crossdock.wire.json_api import (
     BatchSettled,
     FailedReceipt,

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from crossdock.core.errors import QueueFull
 from crossdock.core.limits import GROUPS_MAX, QUEUES_MAX
 from crossdock.core.model import Address, Settings, Totals
-from crossdock.core.policy import Rules
+from crossdock.core.policy import Rules, too_many_groups, too_many_queues
 
 from . import keys
 
@@ -166,7 +165,7 @@ def add_queue(s: "Session", address: Address, settings: Settings) -> Queue:
     """Create a queue. Raises QueueFull at the bound of the store."""
     count, number = s.one(_COUNT_QUEUES) or (0, 1)
     if count >= QUEUES_MAX:
-        raise QueueFull(f"the store has {QUEUES_MAX} queues already")
+        raise too_many_queues()
     if number > keys.QUEUES_MAX:
         (number,) = s.one(_FREE_NUMBER) or (1,)
     s.run(_ADD_QUEUE, number, *address, msgspec.json.encode(settings).decode())
@@ -189,7 +188,7 @@ def save_settings(s: "Session", queue: Queue, settings: Settings) -> None:
 def add_group(s: "Session", queue: Queue, name: str, cursor: int, passed: int) -> Group:
     """Create a group that stands at `cursor`. Raises QueueFull at the bound of the queue."""
     if len(queue.named()) >= GROUPS_MAX:
-        raise QueueFull(f"queue {queue.address[1]!r} has {GROUPS_MAX} groups already")
+        raise too_many_groups(queue.address[1])
     group = _insert_group(s, queue, name)
     group.cursor, group.passed = cursor, passed
     return group

@@ -22,7 +22,7 @@ WHERE id = ? AND group_id IN (SELECT id FROM groups WHERE queue_id = ?)"""
 
 def come_back(s: Session, group: Group, lease: Entry, deliver_at: int) -> None:
     """A lease ended without success: again at `deliver_at`, or the end of the message for this group."""
-    if lease.expires_at and lease.expires_at <= s.now:
+    if lease.expired(s.now):
         expire(s, group, lease)
     elif group.queue.rules.used_up(lease.attempts):
         bury(s, group, lease, "attempts")
@@ -33,7 +33,7 @@ def come_back(s: Session, group: Group, lease: Entry, deliver_at: int) -> None:
 def expire(s: Session, group: Group, entry: Entry) -> None:
     """The time to live of a message is over, and the group has not leased it (any more)."""
     queue = group.queue
-    if queue.rules.dead_letter_expired and queue.rules.dead_letter:
+    if queue.rules.dead_letter_expired:
         bury(s, group, entry, "expired")
     else:
         queue.totals.expired += 1
@@ -57,7 +57,7 @@ def bury(s: Session, group: Group, entry: Entry, reason: Reason) -> None:
 def _refused(s: Session, group: Group, entry: Entry) -> None:
     """The dead-letter queue is full: the message stays and is tried again later (F6)."""
     later = s.now + REFUSED_DELAY_MS
-    if entry.expires_at and entry.expires_at <= s.now:
+    if entry.expired(s.now):
         s.run(_POSTPONE_MESSAGE, later, entry.key)
         s.run(_POSTPONE_ENTRIES, later, entry.id, group.queue.id)
         s.due_at(later)

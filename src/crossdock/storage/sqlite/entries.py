@@ -38,6 +38,10 @@ class Entry(NamedTuple):
     lease_until: int = 0
     error: str = ""
 
+    def expired(self, now: int) -> bool:
+        """Whether the message's time to live is over."""
+        return 0 < self.expires_at <= now
+
 
 class Settled(NamedTuple):
     """What is left to know of an entry that was removed."""

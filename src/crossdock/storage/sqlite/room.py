@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from crossdock.core.errors import QueueFull
-
 from . import keys
 from .catalog import Queue
 from .entries import is_leased
@@ -15,12 +13,11 @@ from .session import Session
 def make_room(s: Session, queue: Queue, count: int, size: int) -> None:
     """Make sure that `count` messages of `size` bytes together fit. Raises QueueFull, and then nothing was dropped."""
     rules = queue.rules
-    over = 0 if rules.max_messages is None else queue.stored + count - rules.max_messages
-    over_bytes = 0 if rules.max_bytes is None else queue.bytes + size - rules.max_bytes
+    over, over_bytes = rules.excess(queue.stored + count, queue.bytes + size)
     if not count or (over <= 0 and over_bytes <= 0):
         return
     if not rules.drop_oldest or over > queue.stored or over_bytes > queue.bytes:
-        raise _full(queue)
+        raise rules.full(queue.address[1])
     dropped: list[int] = []
     for message_id, bytes_freed in _droppable(s, queue):
         dropped.append(message_id)
@@ -29,14 +26,7 @@ def make_room(s: Session, queue: Queue, count: int, size: int) -> None:
         if over <= 0 and over_bytes <= 0:
             queue.totals.dropped += remove_everywhere(s, queue, dropped)
             return
-    raise _full(queue)
-
-
-def _full(queue: Queue) -> QueueFull:
-    rules = queue.rules
-    bounds = [f"{rules.max_messages} messages"] if rules.max_messages is not None else []
-    bounds += [f"{rules.max_bytes} bytes"] if rules.max_bytes is not None else []
-    return QueueFull(f"queue {queue.address[1]!r} is full: its bound is {' and '.join(bounds)}")
+    raise rules.full(queue.address[1])
 
 
 def _droppable(s: Session, queue: Queue) -> Iterator[tuple[int, int]]:

@@ -47,7 +47,7 @@ def send(s: Session, address: Address, messages: Sequence[Message]) -> SendResul
 def send_together(s: Session, address: Address, batches: Sequence[Sequence[Message]]) -> list[SendResult] | None:
     """Send batches that came together as one, which is cheaper. None, and nothing done, when one might be refused."""
     queue = s.find_queue(address)
-    if queue is None or queue.rules.max_messages is not None or queue.rules.max_bytes is not None:
+    if queue is None or queue.rules.bounded:
         return None
     messages = list(chain.from_iterable(batches))
     try:

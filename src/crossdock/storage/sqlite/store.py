@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from crossdock.core import policy
+from crossdock.core.errors import Failures
 from crossdock.core.limits import DEFAULT_LEASE_MS
 from crossdock.core.model import (
     Address,
@@ -21,7 +22,7 @@ from crossdock.core.model import (
     State,
     Tick,
 )
-from crossdock.storage.base import Abilities, Changed, Failures
+from crossdock.storage.base import Abilities, Changed
 
 from . import answers, due, groups, queues, removal, views
 from .receive import receive
