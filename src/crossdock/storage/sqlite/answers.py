@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from crossdock.core.errors import CrossdockError, LeaseLost, MessageNotFound
+from crossdock.core.errors import CrossdockError, Failures, LeaseLost, MessageNotFound
 from crossdock.core.model import Address, Receipt
 from crossdock.core.policy import retry_delay
 
@@ -12,9 +12,7 @@ from .catalog import Group, Queue
 from .endings import bury, come_back
 from .entries import SELECT_ENTRY, Entry, Settled, finish
 from .messages import find_message
-from .session import Row, Session
-
-Failures = dict[int, CrossdockError]
+from .session import Session
 
 # The receipts of one hand-out have one epoch.
 _ACK = """DELETE FROM entries
@@ -29,7 +27,7 @@ def ack(s: Session, address: Address, group: str, receipts: Sequence[Receipt]) -
     queue = s.queue(address)
     reader = queue.reader(group)
     held = {} if reader is None else _ack_held(s, reader, receipts)
-    failures: Failures = {}
+    failures: dict[int, CrossdockError] = {}
     for index, receipt in enumerate(receipts):
         if held.get(receipt.id) == receipt.epoch and receipt.generation == s.generation:
             del held[receipt.id]
@@ -99,21 +97,20 @@ def _answer(
     """Apply an answer to each lease that is still held; `error` replaces that of an earlier try."""
     queue = s.queue(address)
     reader = queue.reader(group)
-    failures: Failures = {}
+    failures: dict[int, CrossdockError] = {}
     for index, receipt in enumerate(receipts):
-        row = _match(s, _LEASE, reader, receipt)
-        if row is None or reader is None:
+        lease = None if reader is None else _held(s, reader, receipt)
+        if reader is None or lease is None:
             failures[index] = _why_stale(s, queue, receipt)
         else:
-            lease = Entry(*row)
             answer(reader, lease._replace(error=error) if error else lease)
     return failures
 
 
-def _match(s: Session, sql: str, group: Group | None, receipt: Receipt) -> Row | None:
-    if group is None or receipt.generation != s.generation:
-        return None
-    return s.one(sql, group.id, receipt.id, receipt.epoch)
+def _held(s: Session, group: Group, receipt: Receipt) -> Entry | None:
+    """The lease a receipt stands for, None when it is stale."""
+    row = s.one(_LEASE, group.id, receipt.id, receipt.epoch) if receipt.generation == s.generation else None
+    return None if row is None else Entry(*row)
 
 
 def _why_stale(s: Session, queue: Queue, receipt: Receipt) -> LeaseLost:

@@ -14,7 +14,7 @@ e.attempts, e.lease_until, e.error FROM entries e"""
 _FIND = f"{SELECT_ENTRY} WHERE e.group_id = ? AND e.id = ?"
 _ADD = """INSERT INTO entries
 (group_id, id, key, size, priority, deliver_at, expires_at, ordering_key, delayed) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_REMOVE = "DELETE FROM entries WHERE group_id = ? AND id = ?"
+REMOVE_ENTRY = "DELETE FROM entries WHERE group_id = ? AND id = ?"
 _BACK = """UPDATE entries SET lease_until = 0, consumer = '', deliver_at = ?, delayed = ?, error = ?
 WHERE group_id = ? AND id = ?"""
 _REMOVE_MESSAGE = "DELETE FROM messages WHERE key = ?"
@@ -90,13 +90,19 @@ def return_entry(s: Session, group: Group, entry: Entry, deliver_at: int) -> Non
         s.ready.add(queue.address)
 
 
-def drop_entry(s: Session, group: Group, entry: Entry) -> None:
-    """The group is done with a message that it has an entry for."""
-    s.run(_REMOVE, group.id, entry.id)
+def remove_entry(s: Session, group: Group, entry: Entry) -> None:
+    """Delete an entry; its ordering key and its message are the caller's."""
+    s.run(REMOVE_ENTRY, group.id, entry.id)
     if entry.lease_until:
         group.leased -= 1
     else:
         group.waiting -= 1
+    s.changed(group.queue, group)
+
+
+def drop_entry(s: Session, group: Group, entry: Entry) -> None:
+    """The group is done with a message that it has an entry for."""
+    remove_entry(s, group, entry)
     finish(s, group, [Settled(entry.id, entry.key, entry.size, entry.ordering_key)])
 
 

@@ -5,6 +5,7 @@ from crossdock.core.model import Address
 from . import catalog, keys
 from .catalog import NAMELESS, Group, Queue
 from .entries import remove_messages
+from .ordering import let_all_go
 from .removal import empty_group, purge
 from .session import Session
 
@@ -19,7 +20,6 @@ FROM messages WHERE key BETWEEN ?4 AND ?5 AND (expires_at = 0 OR expires_at > ?3
 _RESET = """UPDATE entries SET attempts = 0, lease_until = 0, parked = 0, consumer = '', error = '',
     deliver_at = m.deliver_at, expires_at = m.expires_at, delayed = m.deliver_at > ?
 FROM messages m WHERE m.key = entries.key AND group_id = ?"""
-_LET_ALL_GO = "DELETE FROM held_keys WHERE group_id = ?"
 _DELETE_GROUP = "DELETE FROM groups WHERE id = ?"
 # Messages that stand in the lane between two ids and that no group has an entry for.
 _LEFT_IN_LANE = """SELECT key, length(body) FROM messages WHERE key > ?1 AND key <= ?2 AND NOT EXISTS (
@@ -89,7 +89,7 @@ def _become_nameless(s: Session, group: Group) -> None:
     """The last group of a queue goes: the messages it was not done with wait for the next group."""
     queue = group.queue
     s.run(_RESET, s.now, group.id)
-    s.run(_LET_ALL_GO, group.id)
+    let_all_go(s, group)
     group.waiting += group.leased
     group.leased = 0
     catalog.rename_group(s, group, NAMELESS)

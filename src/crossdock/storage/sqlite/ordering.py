@@ -7,6 +7,7 @@ _FIND = "SELECT holder, next FROM held_keys WHERE group_id = ? AND ordering_key 
 _HOLD = "INSERT OR REPLACE INTO held_keys (group_id, ordering_key, holder) VALUES (?, ?, ?)"
 _OFFER = "UPDATE held_keys SET holder = 0, next = ? WHERE group_id = ? AND ordering_key = ?"
 _FORGET = "DELETE FROM held_keys WHERE group_id = ? AND ordering_key = ?"
+_FORGET_ALL = "DELETE FROM held_keys WHERE group_id = ?"
 _PARK = "UPDATE entries SET parked = 1, delayed = 0 WHERE group_id = ? AND id = ?"
 _UNPARK = "UPDATE entries SET parked = 0 WHERE group_id = ? AND id = ?"
 _FIRST_PARKED = """SELECT id FROM entries WHERE group_id = ? AND ordering_key = ? AND parked = 1
@@ -42,3 +43,8 @@ def let_go(s: Session, group: Group, ordering_key: str, message_id: int) -> None
     s.run(_OFFER, first[0], group.id, ordering_key)
     s.run(_UNPARK, group.id, first[0])
     s.ready.add(group.queue.address)
+
+
+def let_all_go(s: Session, group: Group) -> None:
+    """Nothing of a group is held any more: its entries are gone, or begin anew."""
+    s.run(_FORGET_ALL, group.id)

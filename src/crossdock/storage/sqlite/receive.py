@@ -3,7 +3,7 @@
 from crossdock.core.model import Address, Delivery
 
 from .catalog import Group
-from .entries import Settled, finish
+from .entries import REMOVE_ENTRY, Settled, finish
 from .groups import group_for
 from .ordering import hold
 from .ready import Candidate, candidates
@@ -16,7 +16,6 @@ _LEASE_FROM_LANE = """INSERT INTO entries
 VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 1)"""
 _WIDTH_MAX = 1_000
 """Most messages looked at in one step while ordering keys are held."""
-_REMOVE_ENTRY = "DELETE FROM entries WHERE group_id = ? AND id = ?"
 
 
 def receive(
@@ -87,7 +86,7 @@ def _settle(s: Session, group: Group, taken: list[Candidate]) -> None:
     """The group is done with messages as they are handed out (F8)."""
     entries = [(group.id, each.id) for each in taken if each.has_entry]
     if entries:
-        s.many(_REMOVE_ENTRY, entries)
+        s.many(REMOVE_ENTRY, entries)
         group.waiting -= len(entries)
     if len(entries) < len(taken):
         _pass(group, taken, len(taken) - len(entries))

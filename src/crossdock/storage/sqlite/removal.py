@@ -6,14 +6,12 @@ from crossdock.core.model import Address
 
 from . import keys
 from .catalog import Group, Queue
-from .entries import find_entry, remove_messages, waits_in_lane
+from .entries import find_entry, remove_entry, remove_messages, waits_in_lane
 from .messages import find_message
-from .ordering import let_go
+from .ordering import let_all_go, let_go
 from .session import Session
 
-_REMOVE_ENTRY = "DELETE FROM entries WHERE group_id = ? AND id = ?"
 _EMPTY_GROUP = "DELETE FROM entries WHERE group_id = ?"
-_LET_ALL_GO = "DELETE FROM held_keys WHERE group_id = ?"
 _EMPTY_QUEUE = "DELETE FROM messages WHERE key BETWEEN ? AND ?"
 
 
@@ -46,12 +44,7 @@ def _remove_from(s: Session, group: Group, message_id: int, key: int) -> None:
             group.passed += 1
             s.changed(group.queue, group)
         return
-    s.run(_REMOVE_ENTRY, group.id, message_id)
-    if entry.lease_until:
-        group.leased -= 1
-    else:
-        group.waiting -= 1
-    s.changed(group.queue, group)
+    remove_entry(s, group, entry)
     if entry.ordering_key is not None:
         let_go(s, group, entry.ordering_key, message_id)
 
@@ -74,4 +67,4 @@ def purge(s: Session, queue: Queue) -> int:
 def empty_group(s: Session, group: Group) -> None:
     """Delete a group's entries and held keys; its counters are the caller's."""
     s.run(_EMPTY_GROUP, group.id)
-    s.run(_LET_ALL_GO, group.id)
+    let_all_go(s, group)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable
 from enum import Enum
 from queue import Empty, SimpleQueue
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple, Unpack
 
 from crossdock.core.errors import QueueClosed, StoreUnavailable
 from crossdock.core.model import Address
@@ -24,7 +24,7 @@ from .transaction import Transactions
 
 _log = logging.getLogger("crossdock.storage")
 
-P = ParamSpec("P")
+Args = TypeVarTuple("Args")
 T = TypeVar("T")
 
 POSTS_MAX = 1_000
@@ -74,9 +74,7 @@ class Writer:
             self._queue.put(Signal.END)
         await asyncio.to_thread(thread.join)
 
-    def submit(
-        self, verb: Callable[Concatenate[Session, P], T], now: int, *args: P.args, **kwargs: P.kwargs
-    ) -> "asyncio.Future[T]":
+    def submit(self, verb: Callable[[Session, Unpack[Args]], T], now: int, *args: *Args) -> "asyncio.Future[T]":
         """Have `verb` run in a transaction at `now` with the other arguments. The future is done after the commit."""
         if not self._open:
             raise QueueClosed("the store is not open")
