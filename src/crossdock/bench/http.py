@@ -27,10 +27,9 @@ def _enqueue(served: Served, count: int) -> Sample:
     load = Load(senders=CONNECTIONS, receivers=0, messages=count, seconds=600, warmup=0)
     before = served.cpu_s()
     tally, begin = http_load(Target(served.url, "bench"), load, SystemClock())
-    after = served.cpu_s()
+    cpu = served.cpu_since(before)
     if tally.timed_sent != count:
         raise BenchFailed(f"{tally.timed_sent} of {count} messages were sent")
-    cpu = None if before is None or after is None else after - before
     return Sample(count, (tally.last_sent - begin) / SECOND, cpu)
 
 

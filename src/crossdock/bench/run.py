@@ -57,8 +57,7 @@ def _http(place: Place, load: Load) -> Row:
     with _server(place) as served:
         before = served.cpu_s()
         tally, begin = http_load(Target(served.url, _queue_name(), place.api_key), load, SystemClock())
-        after = served.cpu_s()
-    cpu = None if before is None or after is None else after - before
+        cpu = served.cpu_since(before)
     return _row(place, load, served.level, tally, begin, cpu)
 
 

@@ -33,6 +33,11 @@ class Served(Struct):
         user, system = stat.read_text().rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
+    def cpu_since(self, before: float | None) -> float | None:
+        """Processor seconds used since `cpu_s` said `before`."""
+        now = self.cpu_s()
+        return None if before is None or now is None else now - before
+
 
 @contextmanager
 def serve(store: str) -> Iterator[Served]:

@@ -6,12 +6,11 @@ from typing import Annotated
 from crossdock import __version__
 from crossdock.broker.broker import Broker
 from crossdock.broker.runtime import AsyncRuntime
+from crossdock.config.config import DEFAULT_STORE
 from crossdock.storage.urls import open_store
 
-from .options import option
-from .output import OK, Form, Output
-
-Printed = Annotated[Form | None, option("OUTPUT", "How to print. Default: table on a terminal, jsonl elsewhere", "-o")]
+from .options import Printed, option
+from .output import OK, Output
 
 
 def version(*, output: Printed = None) -> int:
@@ -22,9 +21,7 @@ def version(*, output: Printed = None) -> int:
 
 async def migrate(
     *,
-    store: Annotated[
-        str, option("STORE", "Store to bring up to date. Default: sqlite:///data/crossdock.db")
-    ] = "sqlite:///data/crossdock.db",
+    store: Annotated[str, option("STORE", f"Store to bring up to date. Default: {DEFAULT_STORE}")] = DEFAULT_STORE,
     output: Printed = None,
 ) -> int:
     """Bring a store to the format of this version, and check it. A server does so too when it starts."""

@@ -16,8 +16,8 @@ from crossdock.bench.versus import run_versus
 from crossdock.core.errors import InvalidArgument
 from crossdock.core.limits import check_range
 
-from .options import option
-from .output import FAILED, OK, Form, Output
+from .options import Printed, option
+from .output import FAILED, OK, Output
 
 REPEATS_MAX = 100
 
@@ -44,9 +44,7 @@ def bench(
         int | None, option("BENCH_REPEAT", "How often. Default: once; with --versus 5 times, the medians count")
     ] = None,
     out: Annotated[Path | None, option("BENCH_OUT", "Write the results to this file as JSON, too")] = None,
-    output: Annotated[
-        Form | None, option("OUTPUT", "How to print. Default: table on a terminal, jsonl elsewhere", "-o")
-    ] = None,
+    output: Printed = None,
 ) -> int:
     """Measure. Latencies count from when a send was due, not from when it began.
 

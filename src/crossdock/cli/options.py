@@ -18,6 +18,9 @@ def option(env: str, help_text: str, short: str = "") -> Parameter:
     return Parameter(help=help_text, env_var=f"CROSSDOCK_{env}", alias=short or None)
 
 
+Printed = Annotated[Form | None, option("OUTPUT", "How to print. Default: table on a terminal, jsonl elsewhere", "-o")]
+
+
 @Parameter(name="*")
 @dataclass(frozen=True)
 class Target:
@@ -27,9 +30,7 @@ class Target:
         str, option("URL", f"Server (http://HOST:PORT) or store (sqlite:///FILE). Default: {DEFAULT_URL}")
     ] = DEFAULT_URL
     api_key: Annotated[str, option("API_KEY", "API key of the server. Better set in the environment.")] = ""
-    output: Annotated[
-        Form | None, option("OUTPUT", "How to print. Default: table on a terminal, jsonl elsewhere", "-o")
-    ] = None
+    output: Printed = None
 
     def connect(self) -> AbstractAsyncContextManager[aio.Connection]:
         """A connection to the target."""

@@ -9,7 +9,7 @@ from cyclopts import App, Parameter
 
 from crossdock.core.durations import format_ms, parse_duration
 from crossdock.core.errors import QueueNotFound
-from crossdock.core.model import DEFAULT_NAMESPACE, Address, Kind, Overflow, QueueStats, Settings
+from crossdock.core.model import DEFAULT_NAMESPACE, DURATION_SETTINGS, Address, Kind, Overflow, QueueStats, Settings
 
 from .options import HERE, Target, option
 from .output import FAILED, OK, complain, examples, time_text
@@ -58,7 +58,7 @@ class Changes:
     def over(self, settings: Settings) -> Settings:
         """`settings` with these changes."""
         given = {name: value for name, value in vars(self).items() if value is not None}
-        for name in ("lease", "backoff", "ttl", "dedup_window"):
+        for name in DURATION_SETTINGS:
             if name in given:
                 given[name] = parse_duration(f"--{name.replace('_', '-')}", given[name])
         if given.get("dead_letter") == NO_DEAD_LETTERS:
@@ -173,7 +173,7 @@ def _counts(stats: QueueStats) -> dict[str, object]:
 def _settings_row(settings: Settings) -> dict[str, object]:
     """The settings that are not left to the server, in the words of the options."""
     row = {name: value for name, value in msgspec.structs.asdict(settings).items() if value is not None}
-    for name in ("lease", "backoff", "ttl", "dedup_window"):
+    for name in DURATION_SETTINGS:
         if name in row:
             row[name] = format_ms(row[name])
     return row

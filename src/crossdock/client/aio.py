@@ -26,25 +26,25 @@ class Delivery(Received, gc=False, eq=False):
         """The message is done. Raises LeaseLost."""
         failures = await self.queue.transport.ack(self.queue.address, self.queue.group_name, (self.lease,))
         if failures:
-            raise base.single(failures)
+            raise failures[0]
 
     async def nack(self, delay: Duration | None = None, error: str = "") -> None:
         """Try again: after `delay`, or after the queue's backoff. Raises LeaseLost."""
         failures = await self.queue.nack((self,), delay, error)
         if failures:
-            raise base.single(failures)
+            raise failures[0]
 
     async def reject(self, error: str = "") -> None:
         """Dead-letter the message now. Raises LeaseLost."""
         failures = await self.queue.reject((self,), error)
         if failures:
-            raise base.single(failures)
+            raise failures[0]
 
     async def extend(self, lease: Duration) -> None:
         """Let the lease end `lease` from now. Raises LeaseLost."""
         failures = await self.queue.extend((self,), lease)
         if failures:
-            raise base.single(failures)
+            raise failures[0]
 
 
 class Queue(base.Handle):
@@ -179,8 +179,8 @@ class Queue(base.Handle):
         await self._set_paused(False)
 
     async def _set_paused(self, paused: bool) -> None:
-        settings = settings_with((await self.stats()).settings, {})
-        await self.transport.update_queue(self.address, base.paused(settings, paused))
+        settings = base.paused((await self.stats()).settings, paused)
+        await self.transport.update_queue(self.address, settings)
 
     async def purge(self) -> int:
         """Delete every message, leased ones too. Returns how many."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from msgspec import structs
 
 from crossdock.core.durations import Duration, to_ms
-from crossdock.core.errors import CrossdockError, Failures
 from crossdock.core.model import Address, Delivery, Settings
 
 from .bodies import positive_ms
@@ -52,11 +51,6 @@ def delay_ms(delay: Duration | None) -> int | None:
 def receipts(deliveries: Iterable[Received]) -> list[Delivery]:
     """What the broker knows of deliveries."""
     return [delivery.lease for delivery in deliveries]
-
-
-def single(failures: Failures) -> CrossdockError:
-    """The failure of a batch of one."""
-    return failures[0]
 
 
 def paused(settings: Settings, value: bool) -> Settings:

@@ -29,25 +29,25 @@ class Delivery(Received, gc=False, eq=False):
         queue = self.queue
         failures = queue.run(queue.transport.ack(queue.address, queue.group_name, (self.lease,)))
         if failures:
-            raise base.single(failures)
+            raise failures[0]
 
     def nack(self, delay: Duration | None = None, error: str = "") -> None:
         """Try again: after `delay`, or after the queue's backoff. Raises LeaseLost."""
         failures = self.queue.nack((self,), delay, error)
         if failures:
-            raise base.single(failures)
+            raise failures[0]
 
     def reject(self, error: str = "") -> None:
         """Dead-letter the message now. Raises LeaseLost."""
         failures = self.queue.reject((self,), error)
         if failures:
-            raise base.single(failures)
+            raise failures[0]
 
     def extend(self, lease: Duration) -> None:
         """Let the lease end `lease` from now. Raises LeaseLost."""
         failures = self.queue.extend((self,), lease)
         if failures:
-            raise base.single(failures)
+            raise failures[0]
 
 
 class Queue(base.Handle):

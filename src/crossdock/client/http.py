@@ -29,7 +29,7 @@ from crossdock.wire import json_api_queues as queues
 from crossdock.wire.json_api_bodies import body_of
 
 from .http_connection import HttpConnection, Reply
-from .http_errors import GroupNotFound, receipt_error
+from .http_errors import receipt_error
 
 ANONYMOUS = "anonymous"
 """The consumer that the server is told of where the caller names none."""
@@ -125,7 +125,7 @@ class HttpTransport:
     async def delete_group(self, address: Address, group: str) -> bool:
         try:
             await self._post(address, "/groups/delete", queues.GroupName(group))
-        except GroupNotFound:
+        except queues.GroupNotFound:
             return False
         return True
 

@@ -20,13 +20,7 @@ from crossdock.core.errors import (
     StoreUnavailable,
 )
 from crossdock.wire.json_api import Problem
-
-
-class GroupNotFound(CrossdockError):
-    """The queue has no such group."""
-
-    code = "group_not_found"
-
+from crossdock.wire.json_api_queues import GroupNotFound
 
 _PLAIN: dict[str, type[CrossdockError]] = {
     kind.code: kind for kind in (AccessDenied, GroupNotFound, MessageExpired, QueueClosed, QueueFull, StoreUnavailable)

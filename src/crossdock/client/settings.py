@@ -6,9 +6,7 @@ import msgspec
 
 from crossdock.core.durations import Duration, to_ms
 from crossdock.core.errors import InvalidArgument
-from crossdock.core.model import Overflow, Settings
-
-_DURATIONS = ("lease", "backoff", "ttl", "dedup_window")
+from crossdock.core.model import DURATION_SETTINGS, Overflow, Settings
 
 
 class Options(TypedDict, total=False):
@@ -32,5 +30,5 @@ def settings_with(base: Settings, options: Options) -> Settings:
     for name, value in options.items():
         if name not in Options.__annotations__:
             raise InvalidArgument("settings", name, f"must be among {', '.join(Options.__annotations__)}")
-        changes[name] = to_ms(name, value) if name in _DURATIONS and value is not None else value  # type: ignore[arg-type]
+        changes[name] = to_ms(name, value) if name in DURATION_SETTINGS and value is not None else value  # type: ignore[arg-type]
     return msgspec.structs.replace(base, **changes)

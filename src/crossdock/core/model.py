@@ -109,6 +109,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     """A paused queue accepts messages and hands none out."""
 
 
+DURATION_SETTINGS = ("lease", "backoff", "ttl", "dedup_window")
+"""The settings that are durations, ms; people write them as `core.durations` reads them."""
+
+
 class SendResult(Struct, gc=False):
     """What became of a batch: an id for each message, in order.
 

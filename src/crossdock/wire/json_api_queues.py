@@ -6,11 +6,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType, field
 from msgspec.structs import asdict
 
 from crossdock.core.durations import format_ms, to_ms
-from crossdock.core.model import GroupStats, Kind, Overflow, QueueStats, Settings, Totals
+from crossdock.core.errors import CrossdockError
+from crossdock.core.model import DURATION_SETTINGS, GroupStats, Kind, Overflow, QueueStats, Settings, Totals
 
 from .json_api import Duration, MessageId, Request, Time
-
-_DURATIONS = ("lease", "backoff", "ttl", "dedup_window")
 
 DeadLetterName = Annotated[
     str | None, Meta(description='Name of the dead-letter queue; null: `<queue>.dlq`; "": off, messages are dropped.')
@@ -63,6 +62,12 @@ class GroupName(Request):
     """A group."""
 
     group: str
+
+
+class GroupNotFound(CrossdockError):
+    """The queue has no such group. Told to who deletes one over HTTP."""
+
+    code = "group_not_found"
 
 
 class MessageIds(Request):
@@ -147,7 +152,7 @@ class Health(Struct):
 def settings_of(request: QueueSettings) -> Settings:
     """The settings that a request names. Raises InvalidArgument for a bad duration."""
     values = asdict(request)
-    for name in _DURATIONS:
+    for name in DURATION_SETTINGS:
         if values[name] is not None:
             values[name] = to_ms(name, values[name])
     return Settings(**values)
@@ -156,7 +161,7 @@ def settings_of(request: QueueSettings) -> Settings:
 def settings_shown(settings: Settings) -> QueueSettings:
     """Settings as requests and responses have them."""
     values = asdict(settings)
-    for name in _DURATIONS:
+    for name in DURATION_SETTINGS:
         if values[name] is not None:
             values[name] = format_ms(values[name])
     return QueueSettings(**values)

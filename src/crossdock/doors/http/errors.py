@@ -46,15 +46,6 @@ class BodyTooLarge(CrossdockError):
         return f"body must have at most {self.bytes_max} bytes"
 
 
-class GroupNotFound(CrossdockError):
-    """The queue has no such group."""
-
-    code = "group_not_found"
-
-    def __str__(self) -> str:
-        return f"group {self.args[0]!r} does not exist"
-
-
 UNAUTHORIZED = Answer(401, b'{"error":"Unauthorized"}', ((b"www-authenticate", b"ApiKey"),))
 NO_SUCH_ROUTE = Answer(404, encode(Problem("no such route", "not_found")))
 

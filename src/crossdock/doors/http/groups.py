@@ -1,11 +1,10 @@
 """Consumer groups: create and delete. A group also comes to be with its first dequeue."""
 
 from crossdock.wire.json_api import Status
-from crossdock.wire.json_api_queues import GroupName
+from crossdock.wire.json_api_queues import GroupName, GroupNotFound
 
 from .answer import Answer, created, done
 from .door import Door
-from .errors import GroupNotFound
 from .operation import QUEUE, Operation
 from .request import Call
 
@@ -35,5 +34,5 @@ class Groups:
     async def delete(self, call: Call[GroupName]) -> Answer:
         """Delete a group. Messages that no other group waits for are gone."""
         if not await self._broker.delete_group(call.address, call.request.group):
-            raise GroupNotFound(call.request.group)
+            raise GroupNotFound(f"group {call.request.group!r} does not exist")
         return done("deleted")
