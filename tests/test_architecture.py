@@ -21,10 +21,11 @@ MODULE_LINES_MAX = 400
 ARROWS = {
     "core": ["core"],
     "wire": ["wire", "core"],
-    "storage": ["storage.base", "core"],  # and its own store's modules, see OWN_PARTS
+    # and its own store's modules, see OWN_PARTS
+    "storage": ["storage.base", "storage.folders", "storage.wal", "core"],
     "broker": ["broker", "storage.base", "core"],
     "doors": ["broker", "storage.base", "wire", "core"],  # and its own door's modules
-    "client": ["client", "broker", "storage", "wire", "core"],  # storage: an embedded connection opens its store
+    "client": ["client", "config", "broker", "storage", "wire", "core"],  # an embedded connection opens its own store
     "": ["", "client", "core"],
     "config": ["config", "broker", "storage.base", "core"],
     "server": ["server", "config", "doors", "broker", "storage", "wire", "core"],
@@ -51,6 +52,7 @@ IMPURE_MODULES = frozenset({
 PACKAGES = {
     "aiohttp": ["client"],
     "apsw": ["storage.sqlite", "testing.power_loss", "bench"],  # bench: the bare loop beside the store
+    "cronsim": ["client.schedule"],
     "cyclopts": ["cli"],
     "dotenv": ["config"],
     "hdrh": ["bench"],
@@ -80,6 +82,7 @@ AMBIENT_MODULES = ("random", "secrets")
 AMBIENT_ALLOWED = [
     "broker.clock",  # the system clock
     "broker.runtime",  # jitter
+    "storage.log",  # the generation of a new log; how long its own work took
     "storage.memory",  # the generation of a store's life
     "storage.sqlite",  # the generation of a new file
     "doors.http",  # request ids

@@ -17,6 +17,7 @@ from crossdock.core.errors import (
     QueueFull,
     QueueNotFound,
     RateLimited,
+    StoreFailed,
     StoreUnavailable,
 )
 
@@ -32,6 +33,7 @@ CODES = {
     "MessageNotFound": "message_not_found",
     "AccessDenied": "access_denied",
     "RateLimited": "rate_limited",
+    "StoreFailed": "store_failed",
     "StoreUnavailable": "store_unavailable",
 }
 """Doors and clients of other versions rely on these: a code is never changed, and never used twice."""
@@ -48,6 +50,7 @@ SAMPLES = [
     MessageNotFound(7),
     AccessDenied("no"),
     RateLimited(0.25),
+    StoreFailed("sync failed"),
     StoreUnavailable("disk full"),
 ]
 

@@ -10,7 +10,7 @@ class Told:
 
     def __init__(self) -> None:
         self.over: list[int] = []
-        self.leases = Leases(self._end)
+        self.leases = Leases(self._end, ("", "", 0, ""))
 
     def _end(self, over: list[Delivery], now: int) -> None:
         for lease in over:

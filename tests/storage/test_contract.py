@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from crossdock.storage.base import Store
+from crossdock.storage.log import LogStore
 from crossdock.storage.memory import MemoryStore
 from crossdock.storage.sqlite import SqliteStore
 from crossdock.testing.contract import DurabilityContract, StoreContract
@@ -16,3 +17,8 @@ class TestMemoryStore(StoreContract):
 class TestSqliteStore(StoreContract, DurabilityContract):
     def make_store(self, folder: Path) -> Store:
         return SqliteStore(folder / "queues.db")
+
+
+class TestLogStore(StoreContract, DurabilityContract):
+    def make_store(self, folder: Path) -> Store:
+        return LogStore(folder / "log")

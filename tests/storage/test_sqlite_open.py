@@ -13,7 +13,7 @@ import pytest
 from crossdock.core.errors import QueueClosed, StoreUnavailable
 from crossdock.core.model import Message, SendResult
 from crossdock.core.policy import DEFAULTS
-from crossdock.storage.sqlite import SqliteStore, connection
+from crossdock.storage.sqlite import SqliteStore, connection, disk
 from crossdock.storage.sqlite.migrations import APPLICATION_ID, scripts
 from crossdock.storage.sqlite.session import Session
 from crossdock.testing.driver import START, Driver, address, bodies
@@ -162,7 +162,7 @@ def test_a_lock_that_is_not_let_go_is_told_and_outlived(path: Path, monkeypatch:
 
 def limited(path: Path, pages: int) -> tuple[Driver, apsw.Connection]:
     """A store on a disk that is full when the file has that many pages, and its connection."""
-    session = Session(path, DEFAULTS, START, lambda step: None)
+    session = Session(connection.connect(path), DEFAULTS, START, lambda step: None)
     session.connection.pragma("max_page_count", pages)
     store = SqliteStore(path)
 
@@ -187,6 +187,35 @@ def test_a_full_disk_refuses_what_does_not_fit_and_nothing_else(path: Path) -> N
         database.pragma("max_page_count", 1_000)
         store.send("there is room again")
         assert store.stats().stored == accepted + 1
+
+
+def test_sends_stop_while_there_is_room_left_for_acks(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F16: here all of the disk is kept, so that the one at hand counts as full."""
+    with opened(path) as store:
+        store.send("b", "c")
+        monkeypatch.setattr(disk, "ROOM_KEPT_BYTES", 2**62)
+        monkeypatch.setattr(disk, "ROOM_KEPT_SHARE", 1)
+
+        async def together() -> list[object]:
+            sends = [store.store.send(address("q"), [Message(b"refused")], START) for _ in range(2)]
+            return await asyncio.gather(*sends, return_exceptions=True)
+
+        for refused in store.call(together()):
+            assert isinstance(refused, StoreUnavailable)
+            assert "are left, the last" in str(refused)
+        kept, b, c = store.receive()
+        assert (store.ack(kept), store.nack(b), store.reject(c)) == ({}, {}, {})
+        assert bodies(store.browse(queue="q.dlq")) == ["c"]
+        monkeypatch.undo()
+        store.send("d")
+        assert store.stats().totals.sent == 4
+
+
+def test_a_file_that_is_gone_takes_no_sends(path: Path) -> None:
+    with opened(path) as store:
+        path.unlink()
+        with pytest.raises(StoreUnavailable, match="No such file"):
+            store.send("lost")
 
 
 def test_a_call_that_does_not_fit_spoils_no_other_of_its_group(path: Path) -> None:

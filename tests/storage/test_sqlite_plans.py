@@ -20,6 +20,7 @@ WHOLE = {
     "catalog._FREE_NUMBER": "looks for a gap when the numbers have reached their end",
     "session._GENERATION": "reads the one row of the store",
     "session._SAVE": "writes it",
+    "joining._HIDDEN": "reads the schema of a connection's temporary tables, which mostly has none",
 }
 """Statements that may look at a whole table."""
 

@@ -12,6 +12,7 @@
     ├── AccessDenied
     ├── RateLimited
     └── StoreUnavailable       the store cannot answer: disk full, locked, corrupt, gone
+        └── StoreFailed        and will not before it is opened again
 
 Doors map `code` to their protocol's vocabulary, in one table each.
 """
@@ -132,6 +133,12 @@ class StoreUnavailable(CrossdockError):
     """The store cannot answer now. Nothing of the failed call was kept unless the text says `unknown`."""
 
     code = "store_unavailable"
+
+
+class StoreFailed(StoreUnavailable):
+    """The disk failed while something was written. What it holds is known only once the store is opened again (F15)."""
+
+    code = "store_failed"
 
 
 Failures = Mapping[int, CrossdockError]

@@ -41,7 +41,7 @@ BUCKETS_MAX = 10_000
 WAITERS_MAX = 100_000
 """Long polls one broker holds at once."""
 CREDIT_MAX = 1_000_000
-"""Messages that a push subscription may be allowed ahead."""
+"""Largest prefetch of a subscription: messages that it may have unanswered."""
 ID_MAX = 2**63 - 1
 """Highest id of a message."""
 TIME_MS_MAX = 253_402_300_800_000

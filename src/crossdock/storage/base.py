@@ -7,7 +7,7 @@ Every verb first does what is due at `now` (as `tick` would), so that no answer 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -190,4 +190,20 @@ class Store(Protocol):
 
     async def tick(self, now: int) -> Tick:
         """Do what is due: delays, leases, time to live, dedup windows. See `core.model.Tick`."""
+        ...
+
+
+@runtime_checkable
+class JoinsTransactions(Protocol):
+    """A store in a database where callers keep tables too: a send can be part of a caller's transaction."""
+
+    def send_within(
+        self, connection: object, address: Address, messages: Sequence[Message], now: int, settings: Settings | None
+    ) -> Awaitable[SendResult]:
+        """Send as `Store.send` does, inside the transaction that is open on `connection`, which the caller ends.
+
+        Creates the queue, in the transaction as well, when there is none and `settings` are given.
+        `connection` is used in the calling thread alone. Raises InvalidArgument when it cannot be used. A refused
+        send changes nothing of the transaction, which can go on, unless StoreUnavailable says that it was rolled back.
+        """
         ...

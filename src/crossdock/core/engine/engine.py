@@ -15,6 +15,7 @@ from ..policy import accept, body_digest, retry_delay
 from .group import Group
 from .moves import Moves
 from .queue import Queue, Seen
+from .snapshot import Snapshots
 from .timeline import NEVER
 from .views import Views
 
@@ -24,18 +25,18 @@ NO_FAILURES: Failures = MappingProxyType({})
 """The answer to a batch in which nothing failed; always this object."""
 
 
-class Engine(Moves, Views):
+class Engine(Moves, Views, Snapshots):
     """All queues of one store. Not thread-safe. `generation` tells this life of the store from others."""
 
     # The hot verbs begin with the body of `_begin` and look up by hand: at this rate every call shows.
 
     def send(self, address: Address, messages: Sequence[Message], now: int) -> SendResult:
         """See Store."""
-        if now < self._now:
-            now = self._now
+        if now < self.now:
+            now = self.now
         else:
-            self._now = now
-        if now >= self._due:
+            self.now = now
+        if now >= self.due:
             self._run(now)
         queue = self._queues.get(address) or self._queue(address)
         if queue.guarded:
@@ -53,7 +54,7 @@ class Engine(Moves, Views):
             ):
                 return self._send_checked(queue, messages, now)
         # Messages that are due at once, never expire, have one priority and need no check: the usual ones.
-        message_id = self._last_id
+        message_id = self.last_id
         stored, mask = queue.messages, queue.mask
         ids = []
         size = 0
@@ -65,7 +66,7 @@ class Engine(Moves, Views):
             stored[message_id] = message
             size += len(message.body)
             ids.append(message_id)
-        self._last_id = message_id
+        self.last_id = message_id
         queue.bytes += size
         queue.totals.sent += len(ids)
         for group in queue.readers:
@@ -116,8 +117,8 @@ class Engine(Moves, Views):
         groups = list(queue.groups.values())
         queue.totals.sent += len(messages)
         for message in messages:
-            self._last_id += 1
-            message.id = self._last_id
+            self.last_id += 1
+            message.id = self.last_id
             if groups or not queue.rules.topic:
                 queue.store(message, now, groups)
         self._schedule(queue.expiry)
@@ -145,31 +146,34 @@ class Engine(Moves, Views):
         default_lease: int = DEFAULT_LEASE_MS,
     ) -> list[Delivery]:
         """See Store."""
-        if now < self._now:
-            now = self._now
+        if now < self.now:
+            now = self.now
         else:
-            self._now = now
-        if now >= self._due:
+            self.now = now
+        if now >= self.due:
             self._run(now)
         queue = self._queues.get(address) or self._queue(address)
         reader = queue.groups.get(group) or self._group(queue, group, now)
         if queue.rules.paused:
             return []
         lease_until = now + (lease or queue.rules.lease or default_lease)
-        self._epoch += 1
-        taken = reader.take(limit, lease_until, self._epoch, self._generation, consumer)
+        epoch = self.epoch + 1
+        taken = reader.take(limit, lease_until, epoch, self.generation, consumer)
+        if not taken:
+            return taken  # and nothing has changed, so that a log need not tell of it
+        self.epoch = epoch
         queue.totals.delivered += len(taken)
         if auto_ack:
             queue.totals.acked += len(taken)
             for delivery in taken:
                 self._done(queue, reader, delivery.message)
-        elif lease_until < reader.leases.scheduled and taken:
+        elif lease_until < reader.leases.scheduled:
             self._schedule(reader.leases)
         return taken
 
     def ack(self, address: Address, group: str, receipts: Sequence[Receipt], now: int) -> Failures:
         """See Store."""
-        if now >= self._due:
+        if now >= self.due:
             self._begin(now)
         queue = self._queues.get(address) or self._queue(address)
         reader = queue.groups.get(group)
@@ -179,7 +183,7 @@ class Engine(Moves, Views):
             # One answer at a time is how most programs work; this spares it what only a batch needs.
             receipt = receipts[0]
             lease = reader.leased.get(receipt.id)
-            if lease is not None and lease.epoch == receipt.epoch and receipt.generation == self._generation:
+            if lease is not None and lease.epoch == receipt.epoch and receipt.generation == self.generation:
                 message = lease.message
                 if message.ordering_key is None and not message.expires_at:
                     del reader.leased[message.id]
@@ -195,7 +199,7 @@ class Engine(Moves, Views):
     def _ack_each(self, queue: Queue, reader: Group, receipts: Sequence[Receipt]) -> Failures:
         leased = reader.leased
         messages = queue.messages
-        generation = self._generation
+        generation = self.generation
         others = reader.others
         unusual = reader.errors or queue.oldest is not None
         failures: dict[int, CrossdockError] = {}
@@ -282,7 +286,7 @@ class Engine(Moves, Views):
             return self._stale(queue, receipts)
         failures: dict[int, CrossdockError] = {}
         for index, receipt in enumerate(receipts):
-            lease = reader.current(receipt, self._generation)
+            lease = reader.current(receipt, self.generation)
             if lease is None:
                 failures[index] = self._why_stale(queue, receipt)
                 continue
@@ -295,7 +299,7 @@ class Engine(Moves, Views):
         return {index: self._why_stale(queue, receipt) for index, receipt in enumerate(receipts)}
 
     def _why_stale(self, queue: Queue, receipt: Receipt) -> LeaseLost:
-        stored = receipt.generation == self._generation and receipt.id in queue.messages
+        stored = receipt.generation == self.generation and receipt.id in queue.messages
         return LeaseLost(receipt.id) if stored else MessageNotFound(receipt.id)
 
     def delete_messages(self, address: Address, ids: Sequence[int] | None, now: int) -> int:
@@ -316,4 +320,4 @@ class Engine(Moves, Views):
         self._begin(now)
         ready = sorted(self._ready)
         self._ready.clear()
-        return Tick(ready, 0 if self._due == NEVER else self._due)
+        return Tick(ready, 0 if self.due == NEVER else self.due)

@@ -4,7 +4,7 @@ import heapq
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
-from ..model import Delivery, Message, Receipt
+from ..model import Address, Delivery, Message, Receipt
 from .leases import Leases
 from .timeline import Timeline
 
@@ -72,6 +72,7 @@ class Group:
 
     def __init__(
         self,
+        address: Address,
         name: str,
         bit: int,
         lease_ended: Callable[["Group", list[Delivery], int], None],
@@ -92,8 +93,9 @@ class Group:
             lambda entry: entry.deliver_at,
             lambda entry: entry.delayed and self.entries.get(entry.message.id) is entry,
             lambda due, now: delay_ended(self, due, now),
+            (*address, 2, name),
         )
-        self.leases = Leases(lambda over, now: lease_ended(self, over, now))
+        self.leases = Leases(lambda over, now: lease_ended(self, over, now), (*address, 3, name))
         self.leased = self.leases.held
         self.held: dict[str, Held] = {}
         self.errors: dict[int, str] = {}

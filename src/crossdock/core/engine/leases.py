@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Callable, Sequence
 
 from ..model import Delivery
-from .timeline import NEVER
+from .timeline import NEVER, Rank
 
 _DEAD_MIN = 64
 
@@ -16,10 +16,11 @@ class Leases:
     A `Timed` for the engine's timer. `ended` is told of the leases that are over; it takes them out.
     """
 
-    __slots__ = ("_early", "_ended", "_last", "_serial", "held", "scheduled", "timer")
+    __slots__ = ("_early", "_ended", "_last", "_serial", "held", "rank", "scheduled", "timer")
 
-    def __init__(self, ended: Callable[[list[Delivery], int], None]) -> None:
+    def __init__(self, ended: Callable[[list[Delivery], int], None], rank: Rank) -> None:
         self._ended = ended
+        self.rank = rank
         self.held: dict[int, Delivery] = {}
         self._last = 0
         """When the last lease that was added in order ends."""

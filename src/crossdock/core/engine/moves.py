@@ -123,7 +123,7 @@ class Moves(Registry):
         message = letter.message
         taken = message.id in target.messages
         if taken:
-            self._last_id += 1
+            self.last_id += 1
         dead = Message(
             message.body,
             dead_letter_headers(
@@ -138,7 +138,7 @@ class Moves(Registry):
             message.priority,
             ordering_key=message.ordering_key,
             deliver_at=now,
-            id=self._last_id if taken else message.id,
+            id=self.last_id if taken else message.id,
             enqueued_at=message.enqueued_at,
         )
         self._store_moved(target, dead, list(target.groups.values()), now)
@@ -162,8 +162,7 @@ class Moves(Registry):
         )
         moved = 0
         for message in chosen:
-            leased = any(message.id in group.leased for group in queue.groups.values())
-            if not leased and self._send_home(queue, message, now):
+            if not queue.leases(message) and self._send_home(queue, message, now):
                 if queue.forget(message):
                     self._ready.add(address)
                 moved += 1
@@ -174,7 +173,7 @@ class Moves(Registry):
         """Give a dead letter back to its origin. False: it has none, or the origin cannot take it."""
         home = origin_of(letter)
         origin = self._queues.get((queue.address[0], home.queue)) if home is not None else None
-        if home is None or origin is None or origin is queue or home.id > self._last_id:
+        if home is None or origin is None or origin is queue or home.id > self.last_id:
             return False
         group = origin.groups.get(home.group)
         groups = [group] if group is not None else list(origin.groups.values())

@@ -48,11 +48,13 @@ class Queue:
             lambda seen: seen.until,
             lambda seen: self.dedup.get(seen.dedup_id) is seen,
             self._forget_seen,
+            (*address, 0, ""),
         )
         self.expiry: Timeline[Message] = Timeline(
             lambda message: message.expires_at,
             self.stores,
             lambda due, now: expired(self, due, now),
+            (*address, 1, ""),
         )
         self.guarded = False
         """Whether a send must look at the rules: bounds, time to live, a topic."""
@@ -78,6 +80,10 @@ class Queue:
     def stores(self, message: Message) -> bool:
         """Whether this very message is stored."""
         return self.messages.get(message.id) is message
+
+    def leases(self, message: Message) -> bool:
+        """Whether any group has leased the message."""
+        return any(message.id in group.leased for group in self.groups.values())
 
     def by_id(self) -> Iterable[Message]:
         """The stored messages in order of id."""
@@ -109,7 +115,7 @@ class Queue:
             raise rules.full(self.address[1])
         dropped: list[Message] = []
         while (over > 0 or over_bytes > 0) and (message := self.oldest.pop_first()) is not None:
-            if any(message.id in group.leased for group in self.groups.values()):
+            if self.leases(message):
                 self.spared.add(message.id)
             else:
                 dropped.append(message)
@@ -188,9 +194,8 @@ class Queue:
         if len(self.groups) >= GROUPS_MAX:
             raise too_many_groups(self.address[1])
         bit = ~self.mask & (self.mask + 1)
-        group = self.groups[name] = Group(name, bit, lease_ended, delay_ended)
-        self.mask |= bit
-        self.readers = tuple(self.groups.values())
+        group = self.groups[name] = Group(self.address, name, bit, lease_ended, delay_ended)
+        self.adopt_groups()
         if not self.rules.topic:
             for message in self.by_id():
                 if not message.expired(now):
@@ -199,11 +204,15 @@ class Queue:
                     group.offer(message, now)
         return group
 
+    def adopt_groups(self) -> None:
+        """`groups` changed: derive what the hot path has of them."""
+        self.readers = tuple(self.groups.values())
+        self.mask = sum(group.bit for group in self.readers)
+
     def drop_group(self, group: Group, now: int) -> None:
         """Delete a group; messages that only it waited for go, unless it is the last group of a queue."""
         del self.groups[group.name]
-        self.mask &= ~group.bit
-        self.readers = tuple(self.groups.values())
+        self.adopt_groups()
         keep = not self.groups and not self.rules.topic
         for message in list(self.messages.values()):
             if message.pending & group.bit:

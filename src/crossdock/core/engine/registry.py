@@ -11,7 +11,7 @@ from ..model import Address, Delivery, Message, Settings
 from ..policy import DEFAULTS, Rules, check_cycle, check_same_kind, too_many_queues
 from .group import Entry, Group
 from .queue import Queue
-from .timeline import NEVER, Timed
+from .timeline import NEVER, Rank, Timed
 
 _ALARMS_MIN = 64
 
@@ -21,40 +21,60 @@ class Registry(ABC):
 
     def __init__(self, defaults: Settings = DEFAULTS, generation: int = 1) -> None:
         self._defaults = defaults
-        self._generation = generation
+        self.generation = generation
         self._queues: dict[Address, Queue] = {}
-        self._now = 0
-        self._last_id = 0
-        self._epoch = 0
-        self._alarms: list[tuple[int, int]] = []
+        # Public for who keeps a log of commands; to be changed by the engine alone.
+        self.now = 0
+        """The latest time seen."""
+        self.last_id = 0
+        self.epoch = 0
+        self._alarms: list[tuple[int, Rank, int]] = []
         """When to look at which timer; those of a timer that is no longer set count for nothing."""
         self._timers: dict[int, Timed] = {}
         self._timer_serial = 0
-        self._due = NEVER
-        """When the first timer falls due."""
+        self.due = NEVER
+        """When the first timer falls due, NEVER when none is set. A verb at that time or later does that first."""
         self._ready: set[Address] = set()
         """Where something became ready since the last tick, by anything but a send."""
+
+    def census(self) -> tuple[int, int]:
+        """How many messages the groups are not done with, summed (a message without groups counts once); and bytes."""
+        queues = self._queues.values()
+        waiting = sum(sum(group.backlog for group in q.readers) if q.readers else len(q.messages) for q in queues)
+        return waiting, sum(queue.bytes for queue in queues)
+
+    def set_defaults(self, defaults: Settings) -> None:
+        """Have other settings hold for queues without settings of their own."""
+        self._defaults = defaults
+        for (_, name), queue in self._queues.items():
+            queue.follow(queue.settings, Rules(name, queue.settings, defaults))
 
     # Time
 
     def _begin(self, now: int) -> int:
         """Do what is due; returns the time of the verb, which never falls."""
-        if now < self._now:
-            now = self._now
+        if now < self.now:
+            now = self.now
         else:
-            self._now = now
-        if now >= self._due:
+            self.now = now
+        if now >= self.due:
             self._run(now)
         return now
 
+    def run_due(self, now: int) -> None:
+        """Do what is due, as every verb does first."""
+        self._begin(now)
+
     def _run(self, now: int) -> None:
         while self._alarms and self._alarms[0][0] <= now:
-            timed = self._timers.pop(heapq.heappop(self._alarms)[1], None)
+            due, _, timer = heapq.heappop(self._alarms)
+            timed = self._timers.pop(timer, None)
             if timed is not None:
                 timed.scheduled = NEVER
-                timed.fire(now)
+                if timed.next_due() <= due:  # else what the alarm was for has gone
+                    timed.fire(now)
                 self._schedule(timed)
-        self._due = self._alarms[0][0] if self._alarms else NEVER
+        self.due = self._alarms[0][0] if self._alarms else NEVER
 
     def _schedule(self, timed: Timed) -> None:
         """Make sure that the timer looks at a timeline in time."""
@@ -64,11 +84,11 @@ class Registry(ABC):
             self._timer_serial += 1
             timed.scheduled, timed.timer = due, self._timer_serial
             self._timers[timed.timer] = timed
-            heapq.heappush(self._alarms, (due, timed.timer))
+            heapq.heappush(self._alarms, (due, timed.rank, timed.timer))
             if len(self._alarms) > 2 * len(self._timers) + _ALARMS_MIN:
-                self._alarms = [alarm for alarm in self._alarms if alarm[1] in self._timers]
+                self._alarms = [alarm for alarm in self._alarms if alarm[2] in self._timers]
                 heapq.heapify(self._alarms)
-            self._due = self._alarms[0][0]
+            self.due = self._alarms[0][0]
 
     def _unschedule(self, timed: Timed) -> None:
         """Have the timer look at a timeline no more."""

@@ -8,6 +8,8 @@ from typing import Generic, Protocol, TypeVar
 T = TypeVar("T")
 
 NEVER = 2**63
+Rank = tuple[str, str, int, str]
+"""(namespace, queue, kind of timeline, group)."""
 _DEAD_MIN = 64
 
 
@@ -18,6 +20,8 @@ class Timed(Protocol):
     """When the timer looks here next; NEVER when nothing is waiting."""
     timer: int
     """Which of the engine's timers that is."""
+    rank: Rank
+    """Of timelines that fall due together the lower goes first, so that it never depends on what was before."""
 
     def next_due(self) -> int: ...
 
@@ -31,17 +35,19 @@ class Timeline(Generic[T]):
     `trim` keeps memory in proportion to what is live.
     """
 
-    __slots__ = ("_due", "_in_order", "_live", "_rest", "_serial", "_work", "scheduled", "timer")
+    __slots__ = ("_due", "_in_order", "_live", "_rest", "_serial", "_work", "rank", "scheduled", "timer")
 
     def __init__(
         self,
         due: Callable[[T], int],
         live: Callable[[T], bool],
         work: Callable[[list[T], int], None],
+        rank: Rank = ("", "", 0, ""),
     ) -> None:
         self._due = due
         self._live = live
         self._work = work
+        self.rank = rank
         self.scheduled = NEVER
         self.timer = 0
         self._in_order: deque[T] = deque()

@@ -34,6 +34,16 @@ class Views(Registry):
             totals=copy(queue.totals),
         )
 
+    def takes_all(self, address: Address) -> bool:
+        """Whether there is such a queue, and a plain message is sure to be accepted there and stored as it is."""
+        queue = self._queues.get(address)
+        return queue is not None and not queue.guarded
+
+    def has_group(self, address: Address, group: str) -> bool:
+        """Whether there are such a queue and such a group of it."""
+        queue = self._queues.get(address)
+        return queue is not None and group in queue.groups
+
     def peek(self, address: Address, group: str, limit: int, now: int) -> list[Peeked]:
         """See Store."""
         now = self._begin(now)

@@ -12,6 +12,7 @@ from pathlib import Path
 import apsw
 
 from crossdock.core.errors import StoreUnavailable
+from crossdock.storage.folders import make_folder, network_file_system
 
 from .migrations import migrate, schema_version
 from .trouble import LOCK_WAIT_MS, unavailable
@@ -23,17 +24,12 @@ WAL_BYTES_KEPT = 64 * 1024 * 1024
 """The WAL file is cut back to this when a burst made it larger."""
 QUICK_CHECK_BYTES_MAX = 32 * 1024 * 1024
 
-_NETWORK_FILE_SYSTEMS = frozenset(
-    {"afs", "ceph", "cifs", "fuse.glusterfs", "fuse.sshfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
-)
-_MOUNTS = Path("/proc/mounts")
-
 
 def connect(path: Path) -> apsw.Connection:
     """Open, or create, the database of a store. Raises StoreUnavailable."""
     check_version(apsw.sqlite_lib_version())
     try:
-        _make_folder(path.parent)
+        make_folder(path.parent)
         _check_file_system(path)
         connection = apsw.Connection(str(path))
     except OSError as error:
@@ -58,31 +54,10 @@ def check_version(version: str) -> None:
         raise StoreUnavailable(f"SQLite {version} can lose commits in WAL mode: update apsw to have {needed} or later")
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the folder and its parents last: a file is only as durable as the path to it (F14)."""
-    if folder.is_dir():
-        return
-    _make_folder(folder.parent)
-    folder.mkdir(exist_ok=True)
-    above = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(above)
-    finally:
-        os.close(above)
-
-
 def _check_file_system(path: Path) -> None:
     """Refuse network file systems: WAL needs memory shared between the processes (F18)."""
-    if not _MOUNTS.exists():
-        return
-    folder = path.parent.resolve()
-    best, kind = "", ""
-    for line in _MOUNTS.read_text(errors="replace").splitlines():
-        _, mount, mount_kind = line.split(" ")[:3]
-        mount = mount.replace("\\040", " ")
-        if folder.is_relative_to(mount) and len(mount) >= len(best):
-            best, kind = mount, mount_kind
-    if kind in _NETWORK_FILE_SYSTEMS:
+    kind = network_file_system(path.parent)
+    if kind:
         raise StoreUnavailable(f"{path} lies on a network file system ({kind}), where SQLite cannot keep it safe")
 
 

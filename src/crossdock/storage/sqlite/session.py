@@ -1,10 +1,10 @@
-"""What the writer thread knows of the file: the connection, the counters, the queues it has read, what is due.
+"""What is known of the file through one connection: the counters, the queues that were read, what is due.
 
-Used by the writer thread alone. `transaction` opens and ends transactions; verbs run inside one.
+Used by one thread, which is the writer's but for sends in a caller's transaction (`joining`). `transaction` opens and
+ends transactions; verbs run inside one.
 """
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import apsw
@@ -14,7 +14,6 @@ from crossdock.core.model import Address, Settings
 
 from . import catalog, keys
 from .catalog import Group, Queue
-from .connection import connect
 
 NEVER = 2**63 - 1
 QUEUES_CACHED_MAX = 10_000
@@ -33,13 +32,14 @@ _FIRST_DUE = """SELECT min(
 
 
 class Session:
-    """The state of one writer thread. `reached` is told when a step is reached, for crash tests."""
+    """The state over one connection. `reached` is told when a step is reached, for crash tests."""
 
-    def __init__(self, path: Path, defaults: Settings, now: int, reached: Callable[[str], None]) -> None:
-        self.path = path
+    def __init__(
+        self, connection: apsw.Connection, defaults: Settings, now: int, reached: Callable[[str], None]
+    ) -> None:
+        self.connection = connection
         self.defaults = defaults
         self.reached = reached
-        self.connection: apsw.Connection = connect(path)
         self.now = now
         """Time of the verbs that run. Never falls."""
         self.delays_seen = now

@@ -24,7 +24,8 @@ from crossdock.core.model import (
 )
 from crossdock.storage.base import Abilities, Changed
 
-from . import answers, due, groups, queues, removal, views
+from . import answers, due, groups, joining, queues, removal, views
+from .connection import connect
 from .receive import receive
 from .redrive import redrive
 from .send import send
@@ -54,8 +55,8 @@ class SqliteStore:
 
     async def open(self, now: int) -> None:
         """See Store."""
-        session = await asyncio.to_thread(Session, self._path, self._defaults, now, self._failpoint)
-        self._writer.start(session)
+        connection = await asyncio.to_thread(connect, self._path)
+        self._writer.start(Session(connection, self._defaults, now, self._failpoint))
 
     async def close(self) -> None:
         """See Store."""
@@ -88,6 +89,15 @@ class SqliteStore:
 
     async def send(self, address: Address, messages: Sequence[Message], now: int) -> SendResult:
         return await self._writer.submit(send, now, address, messages)
+
+    async def send_within(
+        self, connection: object, address: Address, messages: Sequence[Message], now: int, settings: Settings | None
+    ) -> SendResult:
+        """See JoinsTransactions: `connection` is an apsw.Connection in a write transaction."""
+        self._writer.check_usable()
+        guest = joining.check(connection, self._path)
+        session = Session(guest, self._defaults, now, self._failpoint)
+        return joining.send_within(session, address, messages, settings)
 
     async def receive(
         self,

@@ -9,11 +9,12 @@ from itertools import groupby
 
 import apsw
 
-from crossdock.core.errors import CrossdockError, StoreUnavailable
+from crossdock.core.errors import CrossdockError, StoreFailed, StoreUnavailable
 from crossdock.core.model import Address
 
 from . import due
 from .call import Call
+from .disk import check_room
 from .send import send, send_together
 from .session import Session
 from .trouble import is_fatal, unavailable
@@ -43,7 +44,7 @@ class Transactions:
         now = max(call.now for call in calls)
         try:
             if self.refusal:
-                raise StoreUnavailable(self.refusal)
+                raise StoreFailed(self.refusal)
             self._do_due(now)
         except Exception as error:
             problem = self._give_up(error)
@@ -68,16 +69,26 @@ class Transactions:
                     self.execute([call])
 
     def _after_sends(self, calls: list[Call]) -> Iterator[Call]:
-        """Run the sends that came to one queue in a row as one batch; yields the other calls, each in its turn."""
+        """Deal with sends that came to one queue in a row together; yields the other calls, each in its turn."""
         for where, run in groupby(calls, key=_sends_to):
             together = list(run)
-            if where is not None and len(together) > 1:
-                results = send_together(self._s, where, [call.args[1] for call in together])
-                if results is not None:
-                    for call, result in zip(together, results, strict=True):
-                        call.result, call.error = result, None
-                    continue
-            yield from together
+            if where is None or not self._send_together(where, together):
+                yield from together
+
+    def _send_together(self, where: Address, calls: list[Call]) -> bool:
+        """Deal with sends to one queue at once; False, and nothing done, when each must be looked at."""
+        try:
+            check_room(self._connection)
+        except StoreUnavailable as full:
+            for call in calls:
+                call.error = full
+            return True
+        results = send_together(self._s, where, [call.args[1] for call in calls]) if len(calls) > 1 else None
+        if results is None:
+            return False
+        for call, result in zip(calls, results, strict=True):
+            call.result, call.error = result, None
+        return True
 
     def take_news(self) -> list[tuple[Address | None, int]]:
         """What was committed since the last call, as `Store.watch` tells it."""
@@ -158,9 +169,9 @@ class Transactions:
             error = worse
         if not isinstance(error, apsw.Error):
             return error
-        problem = unavailable(error, str(self._s.path))
+        problem = unavailable(error, self._connection.filename)
         if is_fatal(error):
-            problem = StoreUnavailable(f"{problem}. The outcome of the last calls is unknown; reopen the store")
+            problem = StoreFailed(f"{problem}. The outcome of the last calls is unknown; reopen the store")
             self.refusal = self.refusal or str(problem)
         return problem
 

@@ -5,10 +5,10 @@ import apsw
 from crossdock.core.errors import StoreUnavailable
 
 LOCK_WAIT_MS = 5_000
-"""How long a transaction waits for those of other processes."""
+"""How long a transaction waits for those of others."""
 
 _SENTENCES: dict[type[apsw.Error], str] = {
-    apsw.BusyError: f"{{path}} was locked by another process for {LOCK_WAIT_MS // 1000} s",
+    apsw.BusyError: f"{{path}} was locked by another process, or an open transaction, for {LOCK_WAIT_MS // 1000} s",
     apsw.FullError: "the disk is full: {path} cannot grow",
     apsw.ReadOnlyError: "{path} or its directory is read-only: let this user write to both",
     apsw.PermissionsError: "{path} may not be opened by this user",

@@ -14,7 +14,7 @@ from enum import Enum
 from queue import Empty, SimpleQueue
 from typing import TypeVar, TypeVarTuple, Unpack
 
-from crossdock.core.errors import QueueClosed, StoreUnavailable
+from crossdock.core.errors import QueueClosed, StoreFailed, StoreUnavailable
 from crossdock.core.model import Address
 from crossdock.storage.base import Changed
 
@@ -52,14 +52,15 @@ class Writer:
         """Held while calls are queued, so that none comes behind END."""
         self._open = False
         self._changed: Changed | None = None
+        self._work: Transactions | None = None
         self._thread: threading.Thread | None = None
         self._process = 0
 
     def start(self, session: Session) -> None:
         """Begin to work. The session belongs to the thread from now on."""
-        work = Transactions(session)
+        self._work = Transactions(session)
         self._process = os.getpid()
-        self._thread = threading.Thread(target=self._live, args=(work,), name="crossdock-sqlite", daemon=True)
+        self._thread = threading.Thread(target=self._live, args=(self._work,), name="crossdock-sqlite", daemon=True)
         self._open = True
         self._thread.start()
 
@@ -82,12 +83,23 @@ class Writer:
         future: asyncio.Future[T] = loop.create_future()
         outbox = self._outboxes.get(loop)
         if outbox is None:
-            if os.getpid() != self._process:
-                raise StoreUnavailable("the store was opened before a fork: open one in each process")
+            self._check_process()
             outbox = self._outboxes[loop] = []
             loop.call_soon(self._post, loop)
         outbox.append(Call(verb, now, args, loop, future))
         return future
+
+    def check_usable(self) -> None:
+        """Raise what every call would be refused with now: not open, opened before a fork, given up after an error."""
+        if not self._open or self._work is None:
+            raise QueueClosed("the store is not open")
+        self._check_process()
+        if self._work.refusal:
+            raise StoreFailed(self._work.refusal)
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise StoreUnavailable("the store was opened before a fork: open one in each process")
 
     def _post(self, loop: asyncio.AbstractEventLoop) -> None:
         """Hand over what the loop has submitted. Runs in the loop."""

@@ -1,0 +1,81 @@
+"""Reading a log back: where its records are, where they end, and whether that end is one."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+from crossdock.core.errors import StoreUnavailable
+
+from .disk import Disk
+from .record import Record, end_of_data, records, stray_records
+from .segment import Place, find_segments, segment_name
+
+
+class Recovery:
+    """One pass over the records from a segment on, up to segment `stop` if that is given.
+
+    Once `replay` is used up, `cut` makes the log fit for appending.
+    """
+
+    def __init__(self, disk: Disk, first_segment: int, sequence: int, stop: int | None = None) -> None:
+        self._disk = disk
+        self._salts = {
+            number: salt
+            for number, salt in find_segments(disk).items()
+            if first_segment <= number and (stop is None or number < stop)
+        }
+        self.sequence = sequence
+        """Of the last record read."""
+        self.end = Place(first_segment, 0)
+        """Behind the last record read."""
+        self.cut_bytes = 0
+        """How much of an unfinished write was found behind it, and is not part of the log."""
+        if self._salts and list(self._salts) != list(range(first_segment, first_segment + len(self._salts))):
+            raise StoreUnavailable(f"a segment is missing: {first_segment} to {max(self._salts)} are needed")
+
+    @property
+    def salt(self) -> int | None:
+        """The salt of the log, None for a new one."""
+        return next(iter(self._salts.values()), None)
+
+    def replay(self) -> Iterator[tuple[Place, Record]]:
+        """Every record. Raises StoreUnavailable where one that had been durable is damaged (F12)."""
+        for number, salt in self._salts.items():
+            with closing(self._disk.open(segment_name(number, salt))) as file:
+                began = self.sequence
+                for record in records(file.read, 0, self.sequence + 1, salt):
+                    self.sequence = record.sequence
+                    yield Place(number, record.offset), record
+                    self.end = Place(number, record.end)
+                if began == self.sequence and number > self.end.segment:
+                    break  # nothing in it continues the log
+        self._check_end()
+
+    def _check_end(self) -> None:
+        """Raise StoreUnavailable when anything behind the end says that more had been durable."""
+        for number, salt in self._salts.items():
+            if number < self.end.segment:
+                continue
+            name = segment_name(number, salt)
+            with closing(self._disk.open(name)) as file:
+                start = self.end.offset if number == self.end.segment else 0
+                end = end_of_data(file.read, start, file.size())
+                self.cut_bytes += end - start
+                for record in stray_records(file.read, start, end, salt):
+                    if record.durable > self.sequence:
+                        raise StoreUnavailable(
+                            f"the log is damaged: record {self.sequence + 1} had been durable and cannot be read at "
+                            f"byte {self.end.offset} of {segment_name(self.end.segment, salt)}"
+                        )
+
+    def cut(self) -> None:
+        """Drop what is behind the end, and make durable what is before it: it may never have been synced (F12)."""
+        for number, salt in self._salts.items():
+            name = segment_name(number, salt)
+            if number > self.end.segment:
+                self._disk.remove(name)
+                continue
+            with closing(self._disk.open(name)) as file:
+                if number == self.end.segment:
+                    file.truncate(self.end.offset)
+                file.sync()
+        self._disk.sync()
