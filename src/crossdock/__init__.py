@@ -11,8 +11,11 @@
 """
 
 from crossdock import aio
-from crossdock.client.blocking import Connection, Delivery, Queue, connect
+from crossdock.client.blocking import Connection, Delivery, Queue, Subscription, Topic, connect
 from crossdock.client.bodies import Message
+from crossdock.client.received import Received
+from crossdock.client.worker import Worker
+from crossdock.client.worker_handler import Reject
 from crossdock.core.errors import (
     AccessDenied,
     CrossdockError,
@@ -25,6 +28,7 @@ from crossdock.core.errors import (
     QueueFull,
     QueueNotFound,
     RateLimited,
+    StoreFailed,
     StoreUnavailable,
 )
 
@@ -46,7 +50,13 @@ __all__ = [
     "QueueFull",
     "QueueNotFound",
     "RateLimited",
+    "Received",
+    "Reject",
+    "StoreFailed",
     "StoreUnavailable",
+    "Subscription",
+    "Topic",
+    "Worker",
     "aio",
     "connect",
 ]

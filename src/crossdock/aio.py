@@ -1,5 +1,5 @@
 """The asyncio flavour of crossdock."""
 
-from crossdock.client.aio import Connection, Delivery, Queue, connect
+from crossdock.client.aio import Connection, Delivery, Queue, Subscription, Topic, connect
 
-__all__ = ["Connection", "Delivery", "Queue", "connect"]
+__all__ = ["Connection", "Delivery", "Queue", "Subscription", "Topic", "connect"]

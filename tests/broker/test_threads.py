@@ -1,13 +1,14 @@
 """Blocking callers in many threads over one memory store: `drive` and the ThreadRuntime."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
 
 from crossdock.broker import Broker, ThreadRuntime, drive
+from crossdock.broker.member import Member
 from crossdock.broker.runtime import ThreadWaiter
 from crossdock.core.errors import InvalidArgument, QueueClosed, QueueNotFound
 from crossdock.core.model import Delivery, Message, Settings
@@ -55,19 +56,24 @@ def send(broker: Broker, *names: str) -> None:
 
 
 class Receiver(threading.Thread):
-    """A thread in one blocking receive."""
+    """A thread in one blocking receive, or waiting as a member."""
 
-    def __init__(self, broker: Broker, wait: int = HOUR) -> None:
+    def __init__(self, broker: Broker, wait: int = HOUR, member: Member | None = None) -> None:
         super().__init__(daemon=True)
         self._broker = broker
         self._wait = wait
+        self._member = member
         self.got: list[Delivery] | None = None
         self.error: Exception | None = None
         self.start()
 
     def run(self) -> None:
         try:
-            self.got = drive(self._broker.receive(Q, wait=self._wait))
+            if self._member is None:
+                self.got = drive(self._broker.receive(Q, wait=self._wait))
+            else:
+                delivery = drive(self._member.next())
+                self.got = [delivery] if delivery is not None else []
         except Exception as error:
             self.error = error
 
@@ -202,3 +208,84 @@ def test_hammered_by_many_threads_each_message_is_handed_out_once() -> None:
     assert len(total) == senders * each
     assert set(total.values()) == {1}
     assert broker.room.wakeups <= 2 * senders * each, "F31"
+
+
+def test_members_in_threads_share_the_load_and_each_message_is_handed_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F31"""
+    wakes: deque[ThreadWaiter] = deque()
+    wake = ThreadWaiter.wake
+
+    def counted(waiter: ThreadWaiter) -> None:
+        wakes.append(waiter)
+        wake(waiter)
+
+    monkeypatch.setattr(ThreadWaiter, "wake", counted)
+    broker = Broker(MemoryStore(), ThreadRuntime())
+    drive(broker.create_queue(Q))
+    count, each = 4, 500
+    seen: list[list[int]] = [[] for _ in range(count)]
+    failures: list[BaseException] = []
+    acked = threading.Semaphore(0)
+
+    def consume(member: Member, ids: list[int]) -> None:
+        try:
+            while (delivery := member.poll() or drive(member.next())) is not None:
+                ids.append(delivery.id)
+                assert drive(broker.ack(Q, "default", (delivery,))) == {}
+                acked.release()
+        except BaseException as error:
+            failures.append(error)
+
+    members = [broker.join(Q, "default", number + 1) for number in range(count)]
+    threads = [threading.Thread(target=consume, args=pair, daemon=True) for pair in zip(members, seen, strict=True)]
+    for thread in threads:
+        thread.start()
+    for _ in range(each):
+        drive(broker.send(Q, [Message(b"x") for _ in range(count)]))
+    for _ in range(count * each):
+        assert acked.acquire(timeout=PATIENCE), failures
+    drive(broker.close())
+    for thread in threads:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+    assert failures == []
+    ids = [message_id for ids in seen for message_id in ids]
+    assert sorted(ids) == list(range(1, count * each + 1))
+    assert all(seen), "everybody had a share"
+    assert len(wakes) <= 2 * count * each
+
+
+def test_a_blocked_member_is_ended_by_another_thread(broker: Broker, runtime: Watched) -> None:
+    pulls, waits = (broker.join(Q, "default", 1) for _ in range(2))
+    threads = []
+    for member in (pulls, waits):
+        threads.append(Receiver(broker, member=member))
+        runtime.wait_for(1)
+    for member, thread in zip((pulls, waits), threads, strict=True):
+        drive(member.close())
+        assert thread.result() == []
+    assert (broker.room.members, broker.members.rotations) == (0, {})
+
+
+def test_ctrl_c_in_a_blocked_member_hands_the_pulling_on(
+    broker: Broker, runtime: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = threading.get_ident()
+    block = ThreadWaiter.block
+    one, two = (broker.join(Q, "default", 1) for _ in range(2))
+
+    def interrupted(waiter: ThreadWaiter) -> None:
+        if threading.get_ident() != caller:
+            block(waiter)
+            return
+        patient.append(Receiver(broker, member=two))
+        runtime.wait_for(1)
+        raise KeyboardInterrupt
+
+    patient: list[Receiver] = []
+    monkeypatch.setattr(ThreadWaiter, "block", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        drive(one.next())
+    send(broker, "a", "b")
+    assert patient[0].result() == ["b"]
+    assert bodies([drive(one.next())]) == ["a"], "it is a member still"

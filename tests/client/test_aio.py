@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from crossdock import (
     QueueNotFound,
     aio,
 )
-from desk import turns, waiting
+from desk import waiting
 
 
 @pytest.fixture
@@ -122,33 +121,6 @@ async def test_a_cancelled_receive_takes_nothing_along(orders: aio.Queue) -> Non
     assert texts(await orders.receive(wait=30)) == ["x"]
 
 
-async def test_a_subscription_gives_its_prefetched_leases_back(orders: aio.Queue) -> None:
-    await orders.send_many("abcde")
-    async with aclosing(orders.subscribe(prefetch=4)) as deliveries:
-        async for delivery in deliveries:
-            await delivery.ack()
-            break
-    stats = await orders.stats()
-    assert (stats.leased, stats.ready) == (0, 4)
-
-
-async def test_a_subscription_waits_and_ends_with_the_connection(mq: aio.Connection, orders: aio.Queue) -> None:
-    got: list[str] = []
-
-    async def consume() -> None:
-        async for delivery in orders.subscribe(prefetch=10):
-            got.append(delivery.text())
-            await delivery.ack()
-
-    consumer = await waiting(consume())
-    await orders.send_many("ab")
-    while len(got) < 2 or (await orders.stats()).stored:
-        await turns()
-    await mq.close()
-    await consumer
-    assert got == ["a", "b"]
-
-
 async def test_before_the_opening_and_after_the_close(url: str) -> None:
     mq = aio.connect(url)
     with pytest.raises(QueueClosed, match="the connection is not open"):
@@ -167,11 +139,12 @@ async def test_before_the_opening_and_after_the_close(url: str) -> None:
         orders.peek,
         orders.purge,
         mq.queues,
+        mq.topics,
+        lambda: anext(orders.subscribe()),
     ]
     for verb in verbs:
         with pytest.raises(QueueClosed):
             await verb()
-    assert [delivery async for delivery in orders.subscribe()] == []
 
 
 async def test_close_ends_waiting_receives(mq: aio.Connection, orders: aio.Queue) -> None:

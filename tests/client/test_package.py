@@ -25,17 +25,23 @@ def test_exports_are_pinned() -> None:
         "QueueFull",
         "QueueNotFound",
         "RateLimited",
+        "Received",
+        "Reject",
+        "StoreFailed",
         "StoreUnavailable",
+        "Subscription",
+        "Topic",
+        "Worker",
         "aio",
         "connect",
     ]
-    assert aio.__all__ == ["Connection", "Delivery", "Queue", "connect"]
+    assert aio.__all__ == ["Connection", "Delivery", "Queue", "Subscription", "Topic", "connect"]
     for module in (crossdock, aio):
         assert all(hasattr(module, name) for name in module.__all__)
 
 
 def test_both_flavours_have_the_same_verbs() -> None:
-    for name in ("Connection", "Delivery", "Queue"):
+    for name in ("Connection", "Delivery", "Queue", "Subscription", "Topic"):
         blocking, asynchronous = getattr(crossdock, name), getattr(aio, name)
         assert {n for n in dir(blocking) if n[0] != "_"} - {"run", "transport"} == {
             n for n in dir(asynchronous) if n[0] != "_"
@@ -45,7 +51,8 @@ def test_both_flavours_have_the_same_verbs() -> None:
 def test_every_error_is_a_crossdock_error() -> None:
     errors = [getattr(crossdock, name) for name in crossdock.__all__]
     errors = [error for error in errors if isinstance(error, type) and issubclass(error, Exception)]
-    assert len(errors) == 12
+    errors.remove(crossdock.Reject)  # raised by handlers, never by crossdock
+    assert len(errors) == 13
     assert all(issubclass(error, CrossdockError) for error in errors)
 
 

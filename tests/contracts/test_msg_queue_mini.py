@@ -4,12 +4,13 @@ The docstrings name the line. `config.yml` has its tests in tests/config, gRPC i
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
 from crossdock.storage.base import Store
+from crossdock.storage.log import LogStore
 from crossdock.storage.memory import MemoryStore
 from crossdock.storage.sqlite import SqliteStore
 from http_door import CONSUMER, GROUP, HttpDoor
@@ -17,9 +18,14 @@ from http_door import CONSUMER, GROUP, HttpDoor
 HOUR, DAY = 3_600_000, 86_400_000
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "log"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return MemoryStore() if request.param == "memory" else SqliteStore(tmp_path / "queues.db")
+    stores: dict[str, Callable[[], Store]] = {
+        "memory": MemoryStore,
+        "sqlite": lambda: SqliteStore(tmp_path / "queues.db"),
+        "log": lambda: LogStore(tmp_path / "log"),
+    }
+    return stores[request.param]()
 
 
 @pytest.fixture

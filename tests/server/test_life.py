@@ -85,7 +85,7 @@ def test_configuration_error_exits_with_2_before_anything_opens(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
-        (("--store", "redis://x"), 2, "store must begin with memory:// or sqlite:///, not redis:"),
+        (("--store", "redis://x"), 2, "store must begin with memory://, sqlite:/// or log:///, not redis:"),
         (("--http", "8080"), 2, "--http: must be HOST:PORT or off, got '8080'"),
         (("--tls-cert", "c.pem"), 2, "--tls-cert: tls.cert needs tls.key beside it"),
         (("--log-level", "loud"), 2, "loud"),
@@ -191,3 +191,23 @@ def test_people_are_told_where_and_what_to_try(tmp_path: Path) -> None:
     assert lines[:2] == ["store    memory://", "promise  memory"]
     url = lines[2].removeprefix("open at  ")
     assert next(line for line in lines if line.startswith("curl")) == f"curl -X POST {url}/api/v1/orders/create"
+
+
+def test_the_variables_of_gomq_make_a_server(serve: Callable[..., Served], tmp_path: Path) -> None:
+    served = serve(
+        *ANY,
+        GOMQ_STORAGE="hybrid",
+        GOMQ_DATA_DIR="d",
+        GOMQ_MAX_QUEUE_DEPTH="1",
+        GOMQ_MAX_MESSAGE_SIZE="3B",
+        GOMQ_LISTEN_ADDR=":5672",
+    )
+    told = "environment variable GOMQ_LISTEN_ADDR: this version has no AMQP door, nothing listens on :5672"
+    assert told in [record["event"] for record in served.log]
+    assert served.log[-1]["store"] == "log:///d/log"
+    served.post("q/create")
+    assert served.post("q/enqueue", {"message": "long"}).json()["error"].endswith("at most 3 bytes, got '6 bytes'")
+    assert served.post("q/enqueue", {"message": "a"}).status_code == 202
+    assert served.post("q/enqueue", {"message": "b"}).status_code == 507
+    assert served.stop(signal.SIGTERM) == 0
+    assert (tmp_path / "d" / "log").is_dir()

@@ -13,7 +13,7 @@ import crossdock.client.blocking as crossdock
 from crossdock.client.aio import Queue
 
 from .contest import Contest, Gauge, Measure, Sample, Side
-from .sqlite import fill, opened
+from .programs import fill, opened
 
 DEEP, SHALLOW = 1_000_000, 1_000
 BATCH = 10

@@ -48,6 +48,21 @@ def _receive_and_ack_batch(count: int, mq: crossdock.Connection) -> float:
     return time.perf_counter() - began
 
 
+def _fan_out(count: int, mq: crossdock.Connection, groups: int) -> float:
+    """Send to so many groups; each receives and acks each message by itself."""
+    bench = mq.queue("bench")
+    readers = [bench.group(f"group-{number}") for number in range(groups)]
+    for reader in readers:
+        reader.receive()  # so that the group is there, as it is in use
+    began = time.perf_counter()
+    for _ in range(count):
+        bench.send(BODY)
+        for reader in readers:
+            for delivery in reader.receive():
+                delivery.ack()
+    return time.perf_counter() - began
+
+
 def _filled(count: int, mq: crossdock.Connection) -> crossdock.Queue:
     filled = mq.queue("bench")
     filled.receive()  # so that the group is there, as it is in use
@@ -129,5 +144,16 @@ CONTESTS = (
         messages=200_000,
         target=1.0,
         limit="Making the deliveries and their leases; all calls are paid once in 100.",
+    ),
+    Contest(
+        name="embedded-fan-out-10",
+        level="memory",
+        ours=_ours(lambda count, mq: _fan_out(count, mq, 10)),
+        raw=_ours(lambda count, mq: _fan_out(count, mq, 1)),
+        against="one group; a send, and a receive and an ack by each of 10 groups",
+        messages=5_000,
+        target=7.0,
+        costs=True,
+        limit="Receives and acks are ten times as many; the message and its send are shared.",
     ),
 )

@@ -1,21 +1,15 @@
 """The SQLite store through the asyncio API, against the statements that a hand-written queue would run."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
 
-from crossdock.client.aio import Queue, connect
-
+from . import programs
 from .contest import Contest, Measure, Sample, Side
-
-BODY = b"x" * 100
-SENDERS = 64
-FILL = 1_000
-"""Messages of a send that only prepares."""
+from .programs import BODY, FILL, SENDERS, sqlite_url
 
 # The columns of a message and of its standing, in one table with one index.
 _SCHEMA = """
@@ -32,72 +26,6 @@ _LEASE = """UPDATE jobs SET attempts = attempts + 1, epoch = epoch + 1, lease_un
 WHERE id IN (SELECT id FROM jobs WHERE lease_until = 0 ORDER BY priority, deliver_at, id LIMIT 10)
 RETURNING id, body, headers, priority, enqueued_at, deliver_at, expires_at, ordering_key, dedup_id, attempts, epoch"""
 _DELETE = "DELETE FROM jobs WHERE id = ? AND epoch = ?"
-
-
-# Ours
-
-
-async def _send(queue: Queue, count: int) -> float:
-    async def sender() -> None:
-        for _ in range(count // SENDERS):
-            await queue.send(BODY)
-
-    began = time.perf_counter()
-    await asyncio.gather(*(sender() for _ in range(SENDERS)))
-    return time.perf_counter() - began
-
-
-async def _send_many(queue: Queue, count: int) -> float:
-    batch = [BODY] * 100
-    began = time.perf_counter()
-    for _ in range(count // 100):
-        await queue.send_many(batch)
-    return time.perf_counter() - began
-
-
-async def _receive(queue: Queue, count: int) -> float:
-    await fill(queue, count)
-    began = time.perf_counter()
-    for _ in range(count // 10):
-        await queue.ack(await queue.receive(10))
-    return time.perf_counter() - began
-
-
-async def fill(queue: Queue, count: int) -> None:
-    """Put messages into a queue, in large batches."""
-    await queue.receive()  # so that the group is there, as it is in use
-    for start in range(0, count, FILL):
-        await queue.send_many([BODY] * min(FILL, count - start))
-
-
-@contextmanager
-def opened(url: str) -> Iterator[tuple[asyncio.Runner, Queue]]:
-    """A queue of a store, and the loop in which it can be used."""
-    with asyncio.Runner() as runner:
-
-        async def start() -> Queue:
-            return (await connection).queue("bench")
-
-        connection = connect(url)
-        try:
-            yield runner, runner.run(start())
-        finally:
-            runner.run(connection.close())
-
-
-def _ours(run: Callable[[Queue, int], Awaitable[float]]) -> Side:
-    @contextmanager
-    def side(folder: Path) -> Iterator[Measure]:
-        with opened(f"sqlite:///{folder / 'crossdock.db'}") as (runner, queue):
-
-            async def purged(count: int) -> float:
-                await queue.create()
-                await queue.purge()
-                return await run(queue, count)
-
-            yield lambda count: Sample(count, runner.run(purged(count)))
-
-    return side
 
 
 # The bare statements
@@ -151,7 +79,7 @@ CONTESTS = (
     Contest(
         name="sqlite-send-64",
         level="local",
-        ours=_ours(_send),
+        ours=programs.side(sqlite_url, programs.send),
         raw=_raw(lambda db, count: _insert(db, count, SENDERS)),
         against="executemany of 64 rows per FULL transaction; 64 senders",
         messages=16_000,
@@ -161,7 +89,7 @@ CONTESTS = (
     Contest(
         name="sqlite-send-many",
         level="local",
-        ours=_ours(_send_many),
+        ours=programs.side(sqlite_url, programs.send_many),
         raw=_raw(lambda db, count: _insert(db, count, 100)),
         against="executemany of 100 rows per FULL transaction; send_many of 100",
         messages=16_000,
@@ -171,7 +99,7 @@ CONTESTS = (
     Contest(
         name="sqlite-receive-10",
         level="local",
-        ours=_ours(_receive),
+        ours=programs.side(sqlite_url, programs.receive),
         raw=_raw(_lease_and_delete),
         against="UPDATE RETURNING and DELETE of 10 rows, a FULL transaction each; receive(10) and one ack of all",
         messages=3_200,

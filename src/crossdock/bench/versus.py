@@ -8,7 +8,7 @@ import msgspec
 
 from crossdock.core.errors import InvalidArgument
 
-from . import backlog, embedded, http, sqlite
+from . import backlog, embedded, http, log, sqlite
 from .contest import Contest, Gauge, Outcome, run_contest, run_gauge
 from .run import Progress
 
@@ -26,6 +26,7 @@ def entries(quick: bool) -> dict[str, Entry]:
     found: tuple[Entry, ...] = (
         *embedded.CONTESTS,
         *sqlite.CONTESTS,
+        *log.CONTESTS,
         *http.CONTESTS,
         *backlog.contests(scale),
         *backlog.GAUGES,

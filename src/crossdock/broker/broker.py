@@ -7,43 +7,41 @@ Verbs on the path of every message are plain functions that check and return an 
 is left to do after it. That spares each call a coroutine.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
-from typing import Protocol, TypeVar
 
-from crossdock.core.errors import CrossdockError, Failures, QueueClosed
-from crossdock.core.limits import BATCH_MESSAGES_MAX, DEFAULT_LEASE_MS, WAIT_MS_MAX
-from crossdock.core.model import DEFAULT_GROUP, Address, Delivery, Message, Receipt, SendResult
-from crossdock.storage.base import Store
+from crossdock.core.errors import InvalidArgument, QueueClosed
+from crossdock.core.limits import (
+    BATCH_MESSAGES_MAX,
+    BODY_BYTES_MAX,
+    CREDIT_MAX,
+    DEFAULT_LEASE_MS,
+    check_name,
+    check_range,
+)
+from crossdock.core.model import DEFAULT_GROUP, Address, Delivery, Message, SendResult, Settings
+from crossdock.storage.base import JoinsTransactions, Store
 
 from . import checks
 from .access import LOCAL, Principal, check_access
-from .admin import Admin
+from .answers import Answers
+from .counts import CountsLog
+from .member import Member
+from .members import Members
+from .observer import Observer, Step
 from .runtime import Runtime
-from .subscription import SHARE_MAX, Deliver, Subscription
+from .subscription import Deliver, Subscription
 from .sweeper import Sweeper
 from .waiting import WaitingRoom
 
-T = TypeVar("T")
 
+class Broker(Answers):
+    """Queue verbs over one store. `Admin` holds those that manage and look, `Answers` those that settle deliveries."""
 
-class Observer(Protocol):
-    """The one hook for metrics, logs and traces. Called after each message verb by its caller; must not block.
-
-    A call refused by a check was not begun, and is not told of.
-    """
-
-    def done(self, verb: str, address: Address, count: int, started: int) -> None:
-        """`verb` succeeded for `count` messages; `started` is the clock's `now` when it began."""
-        ...
-
-    def failed(self, verb: str, address: Address, error: CrossdockError) -> None: ...
-
-
-class Broker(Admin):
-    """Queue verbs over one store. `Admin` holds those that manage and look."""
-
-    def __init__(self, store: Store, runtime: Runtime, observer: Observer | None = None) -> None:
+    def __init__(
+        self, store: Store, runtime: Runtime, observer: Observer | None = None, body_max: int = BODY_BYTES_MAX
+    ) -> None:
+        """`body_max` bounds the bytes of a message's body, where less is wanted than the limit."""
         self.store = store
         self.runtime = runtime
         self.clock = runtime.clock
@@ -51,28 +49,46 @@ class Broker(Admin):
         self.room = WaitingRoom(runtime)
         self.sweeper = Sweeper(store, runtime, self.room)
         self.room.watched = self.sweeper.watch
+        self.room.nudge = self.sweeper.nudge
+        self.members = Members(self)
+        self.counts = CountsLog(store, runtime)
+        self._body_max = check_range("max_body_bytes", body_max, 1, BODY_BYTES_MAX)
         self._now = runtime.clock.now
         self._suspends = store.abilities.suspends
+        self._rotations = self.members.rotations
         self._subscriptions: set[Subscription] = set()
         self._closing = False
 
-    async def open(self, sweep: bool = False) -> None:
-        """Open the store. `sweep` keeps a steady sweep running, as a server wants; verbs do what is due anyway."""
+    async def open(self, sweep: bool = False, counts_every: int = 0) -> None:
+        """Open the store. `sweep` keeps a steady sweep running, as a server wants; verbs do what is due anyway.
+
+        Every `counts_every` ms the counts of all queues are logged; 0: never.
+        """
         await self.store.open(self._now())
         if sweep:
             self.sweeper.start()
+        if counts_every:
+            self.counts.start(counts_every)
 
-    async def close(self) -> None:
-        """Take no new work, end every wait and subscription, stop sweeping, close the store. May be called again."""
+    async def close(self, grace: int = 0) -> None:
+        """Take no new work, end every wait, give back the leases of members, close the store. May be called again.
+
+        Consumers have up to `grace` ms to answer what they were given, before it is given back.
+        """
         if self.closed:
             return
         self.end_waits()
-        for subscription in tuple(self._subscriptions):
-            await subscription.close()
-        self.sweeper.stop()
-        await self.runtime.settle()
-        self.closed = True
-        await self.store.close()
+        try:
+            await self.members.drain(grace)
+        finally:
+            for subscription in tuple(self._subscriptions):
+                await subscription.close()
+            await self.members.close()
+            self.counts.stop()
+            self.sweeper.stop()
+            await self.runtime.settle()
+            self.closed = True
+            await self.store.close()
 
     def end_waits(self) -> None:
         """Take no new sends and receives and let waiting ones return empty; answers to deliveries still work."""
@@ -90,11 +106,29 @@ class Broker(Admin):
             raise QueueClosed("the broker is shutting down")
         if who is not LOCAL:
             check_access(who, address[0], address[1], "send")
-        checks.check_messages(messages)
+        checks.check_messages(messages, self._body_max)
         if self.observer is not None:
             step = partial(self.store.send, address, messages, self._now())
-            return self._observed(self.observer, "send", address, len(messages), step)
+            return self._told("send", address, len(messages), step)
         return self.store.send(address, messages, self._now())
+
+    def send_within(
+        self, connection: object, address: Address, messages: Sequence[Message], settings: Settings | None = None
+    ) -> Awaitable[SendResult]:
+        """Accept all messages or none inside the transaction open on `connection`, see `JoinsTransactions`.
+
+        The observer is not told: whether anything was sent, the caller's commit decides. Raises as `send` does.
+        """
+        if self._closing:
+            raise QueueClosed("the broker is shutting down")
+        if not isinstance(self.store, JoinsTransactions):
+            raise InvalidArgument("connection", connection, "needs a store in a database; this one has no transactions")
+        checks.check_messages(messages, self._body_max)
+        if settings is not None:
+            check_name("namespace", address[0])
+            check_name("queue", address[1])
+            checks.check_settings(settings)
+        return self.store.send_within(connection, address, messages, self._now(), settings)
 
     def receive(
         self,
@@ -130,8 +164,8 @@ class Broker(Admin):
         if not wait and self.observer is None:
             return self._take(address, group, limit, lease, consumer, auto_ack, default_lease)
         take = partial(self._take, address, group, limit, lease, consumer, auto_ack, default_lease)
-        step = partial(self._take_waiting, address, group, limit, wait, take) if wait else take
-        return step() if self.observer is None else self._observed(self.observer, "receive", address, 0, step)
+        step: Step[list[Delivery]] = partial(self.room.poll, address, group, limit, wait, take) if wait else take
+        return self._told("receive", address, 0, step)
 
     def _take(
         self,
@@ -145,140 +179,59 @@ class Broker(Admin):
     ) -> Awaitable[list[Delivery]]:
         step = self.store.receive(address, group, limit, lease, self._now(), consumer, auto_ack, default_lease)
         if self._suspends and not auto_ack:
-            return self.runtime.finish(step, partial(self._give_back, address, group))
+            return self.runtime.finish(step, partial(self.give_back, address, group))
         return step
 
-    async def _give_back(self, address: Address, group: str, deliveries: Sequence[Delivery]) -> None:
-        """Return leases whose consumer went away before it saw them."""
-        if deliveries:
-            await self.nack(address, group, deliveries, delay=0)
+    # Members of groups
 
-    async def _take_waiting(
-        self, address: Address, group: str, limit: int, wait: int, take: Callable[[], Awaitable[list[Delivery]]]
-    ) -> list[Delivery]:
-        if not self.room.occupied(address, group):
-            deliveries = await take()
-            if deliveries or self._closing:
-                return deliveries
-        place = self.room.join(address, group, self._now() + wait)
-        try:
-            self.sweeper.nudge()
-            while True:
-                waiter = self.room.ask(place)
-                if waiter is not None:
-                    await waiter
-                if self.room.closed:
-                    return []
-                deliveries = await take()
-                if deliveries:
-                    self.room.served(place, full=len(deliveries) == limit)
-                    return deliveries
-                if place.over:
-                    return []
-                self.room.lie_down(place)
-        finally:
-            self.room.leave(address, group, place)
+    def join(
+        self,
+        address: Address,
+        group: str,
+        prefetch: int,
+        lease: int = 0,
+        consumer: str = "",
+        auto_ack: bool = False,
+        default_lease: int = DEFAULT_LEASE_MS,
+        who: Principal = LOCAL,
+    ) -> Member:
+        """Become a member of a group: one that is handed its share of the messages, see Member.
+
+        Raises InvalidArgument, QueueClosed. A queue that does not exist shows when the member asks for a message.
+        """
+        if self._closing:
+            raise QueueClosed("the broker is shutting down")
+        check_access(who, address[0], address[1], "receive")
+        checks.check_receive(group, 1, lease, 0, consumer)
+        check_range("prefetch", prefetch, 1, CREDIT_MAX)
+        return self.members.join(address, group, prefetch, auto_ack, lease, consumer, default_lease)
 
     def subscribe(
         self,
         address: Address,
         group: str,
         deliver: Deliver,
-        credit: int = 0,
+        prefetch: int,
         lease: int = 0,
         consumer: str = "",
+        auto_ack: bool = False,
         default_lease: int = DEFAULT_LEASE_MS,
         who: Principal = LOCAL,
     ) -> Subscription:
-        """Push messages to `deliver` while there is credit, see Subscription. Needs an AsyncRuntime.
+        """Push to `deliver` what a member of the group is given, see Subscription. Needs an AsyncRuntime.
 
-        Raises InvalidArgument, QueueClosed. What goes wrong later, a missing queue too, `Subscription.ended` tells.
+        Raises as `join` does. What goes wrong later, a missing queue too, `Subscription.ended` tells.
         """
-        if self._closing:
-            raise QueueClosed("the broker is shutting down")
-        check_access(who, address[0], address[1], "receive")
-        checks.check_receive(group, SHARE_MAX, lease, WAIT_MS_MAX, consumer)
-
-        def take(limit: int) -> Awaitable[list[Delivery]]:
-            return self.receive(
-                address, group, limit, lease, WAIT_MS_MAX, consumer, default_lease=default_lease, who=who
-            )
-
-        subscription = Subscription(take, partial(self._give_back, address, group), deliver, credit)
+        member = self.join(address, group, prefetch, lease, consumer, auto_ack, default_lease, who)
+        subscription = Subscription(member, deliver)
         self._subscriptions.add(subscription)
         subscription.ended.add_done_callback(lambda ended: self._subscriptions.discard(subscription))
         self.runtime.spawn(subscription.run)
         return subscription
 
-    # Answers to deliveries. Each returns what failed, by index; the others succeeded.
-
-    def ack(
-        self, address: Address, group: str, receipts: Sequence[Receipt], who: Principal = LOCAL
-    ) -> Awaitable[Failures]:
-        """The messages are done, for this group."""
-        if who is not LOCAL or self.closed:
-            self._allow(who, address, "receive")
-        if not 0 < len(receipts) <= BATCH_MESSAGES_MAX:
-            checks.check_batch("receipts", len(receipts))
-        if self.observer is not None:
-            step = partial(self.store.ack, address, group, receipts, self._now())
-            return self._observed(self.observer, "ack", address, len(receipts), step)
-        return self.store.ack(address, group, receipts, self._now())
-
-    def nack(
-        self,
-        address: Address,
-        group: str,
-        receipts: Sequence[Receipt],
-        delay: int | None = None,
-        error: str = "",
-        who: Principal = LOCAL,
-    ) -> Awaitable[Failures]:
-        """Try again later: after `delay` ms, or after the queue's backoff when None."""
-        now = self._allow(who, address, "receive")
-        checks.check_nack(len(receipts), delay)
-        jitter = self.runtime.random()
-        step = partial(self.store.nack, address, group, receipts, now, jitter, delay, checks.cut_error(error))
-        return self._answer("nack", address, len(receipts), step)
-
-    def reject(
-        self, address: Address, group: str, receipts: Sequence[Receipt], error: str = "", who: Principal = LOCAL
-    ) -> Awaitable[Failures]:
-        """Dead-letter now."""
-        now = self._allow(who, address, "receive")
-        checks.check_batch("receipts", len(receipts))
-        step = partial(self.store.reject, address, group, receipts, now, checks.cut_error(error))
-        return self._answer("reject", address, len(receipts), step)
-
-    def extend(
-        self, address: Address, group: str, receipts: Sequence[Receipt], lease: int, who: Principal = LOCAL
-    ) -> Awaitable[Failures]:
-        """Let the leases end `lease` ms from now."""
-        now = self._allow(who, address, "receive")
-        checks.check_extend(len(receipts), lease)
-        step = partial(self.store.extend, address, group, receipts, lease, now)
-        return self._answer("extend", address, len(receipts), step)
-
-    def _answer(
-        self, verb: str, address: Address, count: int, step: Callable[[], Awaitable[Failures]]
-    ) -> Awaitable[Failures]:
-        return step() if self.observer is None else self._observed(self.observer, verb, address, count, step)
-
-    async def _observed(
-        self, observer: Observer, verb: str, address: Address, count: int, step: Callable[[], Awaitable[T]]
-    ) -> T:
-        """Do a verb and tell the observer how it went."""
-        started = self._now()
-        try:
-            result = await step()
-        except CrossdockError as error:
-            observer.failed(verb, address, error)
-            raise
-        if isinstance(result, list):
-            count = len(result)
-        elif isinstance(result, Mapping):
-            count -= len(result)
-            for failure in result.values():
-                observer.failed(verb, address, failure)
-        observer.done(verb, address, count, started)
-        return result
+    def hand_out(self, address: Address, group: str, member: Member, limit: int) -> Awaitable[list[Delivery]]:
+        """Take up to `limit` messages for a member, which was checked when it joined."""
+        how = (member.lease, self._now(), member.consumer, member.auto_ack, member.default_lease)
+        if self.observer is None:
+            return self.store.receive(address, group, limit, *how)
+        return self._told("receive", address, 0, partial(self.store.receive, address, group, limit, *how))

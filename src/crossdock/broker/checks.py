@@ -32,8 +32,8 @@ from crossdock.core.model import DEFAULT_GROUP, Headers, Message, Plain, Setting
 COUNT_MAX = 2**53
 
 
-def check_messages(messages: Sequence[Message]) -> None:
-    """Check a batch to send."""
+def check_messages(messages: Sequence[Message], body_max: int = BODY_BYTES_MAX) -> None:
+    """Check a batch to send, whose bodies may have up to `body_max` bytes each."""
     if not 0 < len(messages) <= BATCH_MESSAGES_MAX:
         check_batch("messages", len(messages))
     size = 0
@@ -43,8 +43,8 @@ def check_messages(messages: Sequence[Message]) -> None:
             raise InvalidArgument("body", body, "must be bytes")
         length = len(body)
         size += length
-        if length > BODY_BYTES_MAX:
-            raise InvalidArgument("body", f"{length} bytes", f"must have at most {BODY_BYTES_MAX} bytes")
+        if length > body_max:
+            raise InvalidArgument("body", f"{length} bytes", f"must have at most {body_max} bytes")
         if message.__class__ is not Plain:
             _check_options(message)
     if size > BATCH_BYTES_MAX:

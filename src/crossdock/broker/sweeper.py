@@ -2,9 +2,10 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
 from crossdock.core.clock import Cancel
-from crossdock.core.errors import CrossdockError
+from crossdock.core.errors import CrossdockError, StoreFailed
 from crossdock.core.model import Address
 from crossdock.storage.base import Store
 
@@ -34,6 +35,8 @@ class Sweeper:
         self._armed_at = 0
         self._cancel: Cancel | None = None
         self._pending = False
+        self.failed: Callable[[StoreFailed], None] = lambda failure: None
+        """Called when the store has failed for good; nothing is swept any more."""
 
     def start(self) -> None:
         """Sweep steadily from now on."""
@@ -88,6 +91,10 @@ class Sweeper:
         """Let the store do what is due and wake who waits for it; returns when to come again, 0 for never."""
         try:
             tick = await self._store.tick(now)
+        except StoreFailed as failure:
+            self.stop()
+            self.failed(failure)
+            return 0
         except Exception as error:  # Sweeping goes on whatever the store does: the next one may succeed.
             unforeseen = None if isinstance(error, CrossdockError) else error
             _log.warning("a sweep failed, the next is in %d ms: %s", RETRY_MS, error, exc_info=unforeseen)

@@ -7,13 +7,16 @@ the line remembers that it missed a wake-up. So a newcomer may lie down behind t
 import heapq
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 
 from crossdock.core.errors import QueueClosed
 from crossdock.core.limits import WAITERS_MAX
-from crossdock.core.model import Address
+from crossdock.core.model import Address, Delivery
 
 from .runtime import Runtime, Waiter
+
+Take = Callable[[], Awaitable[list[Delivery]]]
+"""Takes what is ready, without a wait."""
 
 
 class Place:
@@ -87,6 +90,8 @@ class WaitingRoom:
         self._deadlines: list[tuple[int, int, Place]] = []
         self.watched: Callable[[bool], None] = lambda waiting: None
         """Called when the first comes in, before it looks for messages again, and when the last has left."""
+        self.nudge: Callable[[], None] = lambda: None
+        """Called when somebody lies down to wait: the next sweep may have to come sooner."""
         self.members = 0
         """How many wait, in all lines."""
         self._serial = 0
@@ -95,9 +100,42 @@ class WaitingRoom:
         self.wakeups = 0
         """Wake-ups for messages so far."""
 
-    def occupied(self, address: Address, group: str) -> bool:
-        """Whether somebody waits there."""
-        return group in self._lines.get(address, ())
+    async def poll(
+        self,
+        address: Address,
+        group: str,
+        limit: int,
+        wait: int,
+        take: Take,
+        joined: Callable[[Place], None] = lambda place: None,
+    ) -> list[Delivery]:
+        """What `take` brings, up to `limit` messages, waiting up to `wait` ms for the first.
+
+        `joined` is told of the place in the line, if one is needed. Raises QueueClosed when the room is closed or full.
+        """
+        if group not in self._lines.get(address, ()):
+            deliveries = await take()
+            if deliveries or self.closed:
+                return deliveries
+        place = self.join(address, group, self._runtime.clock.now() + wait)
+        try:
+            joined(place)
+            self.nudge()
+            while True:
+                waiter = self.ask(place)
+                if waiter is not None:
+                    await waiter
+                if self.closed:
+                    return []
+                deliveries = await take()
+                if deliveries:
+                    self.served(place, full=len(deliveries) >= limit)
+                    return deliveries
+                if place.over:
+                    return []
+                self.lie_down(place)
+        finally:
+            self.leave(address, group, place)
 
     def join(self, address: Address, group: str, deadline: int) -> Place:
         """Take the last place of a line. Raises QueueClosed when the room is closed or full."""
@@ -186,6 +224,12 @@ class WaitingRoom:
                 if place.deadline:
                     self._end(place)
             return 0
+
+    def end(self, place: Place) -> None:
+        """End one wait."""
+        with self._lock:
+            if place.deadline:
+                self._end(place)
 
     def close(self) -> None:
         """End every wait; no new ones are taken."""

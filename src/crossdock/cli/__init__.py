@@ -40,6 +40,12 @@ _COMMANDS = (
         "Measure.",
         ["bench --store sqlite:///jobs.db", "bench --door http --rate 1000", "bench --versus"],
     ),
+    (
+        "worker",
+        "worker:worker",
+        "Run a program's handlers.",
+        ["worker jobs:worker", "worker shop.jobs:worker --log-format json"],
+    ),
     ("version", "about:version", "Print the version.", ["version -o json"]),
 )
 _EXIT_CODES = {"invalid_argument": MISUSE, "config_error": MISUSE, "queue_not_found": NOTHING}

@@ -25,7 +25,9 @@ REPEATS_MAX = 100
 def bench(
     *names: Annotated[str, Parameter(help="With --versus: what to run. Default: everything")],
     door: Annotated[Literal["embedded", "http"], option("BENCH_DOOR", "Door. Default: embedded")] = "embedded",
-    store: Annotated[str, option("BENCH_STORE", "memory:// or sqlite:///FILE. Default: memory://")] = "memory://",
+    store: Annotated[
+        str, option("BENCH_STORE", "memory://, sqlite:///FILE or log:///FOLDER. Default: memory://")
+    ] = "memory://",
     url: Annotated[str, option("BENCH_URL", "With --door http: a server that runs already, instead of --store")] = "",
     api_key: Annotated[str, option("API_KEY", "API key of that server. Better set in the environment.")] = "",
     senders: Annotated[int, option("BENCH_SENDERS", "Senders at once. Default: 8")] = 8,

@@ -18,7 +18,11 @@ def serve(
     *,
     config: Annotated[str | None, option("CONFIG", "Configuration file. Default: config.yml where it exists")] = None,
     store: Annotated[
-        str | None, option("STORE", "memory:// or sqlite:///FILE. Default: sqlite:///data/crossdock.db without a file")
+        str | None,
+        option(
+            "STORE",
+            "memory://, sqlite:///FILE or log:///FOLDER. Default: sqlite:///data/crossdock.db without a file",
+        ),
     ] = None,
     http: Annotated[
         str | None, option("HTTP", "HOST:PORT of the HTTP door, port 0 for a free one, or off. Default: 127.0.0.1:8080")

@@ -44,7 +44,7 @@ class Message:
         self.priority = priority
         self.dedup_id = dedup_id
         self.ordering_key = ordering_key
-        self.headers = headers
+        self.headers = {} if headers is None else headers
 
     def __repr__(self) -> str:
         return f"<Message of {len(encode(self.body))} bytes>"
@@ -107,7 +107,7 @@ def _one_to_core(body: Body) -> model.Message:
     if not isinstance(body, Message):
         return model.Plain(encode(body))
     return to_core(
-        body.body, body.delay, body.at, body.ttl, body.priority, body.dedup_id, body.ordering_key, body.headers
+        body.body, body.delay, body.at, body.ttl, body.priority, body.dedup_id, body.ordering_key, body.headers or None
     )
 
 

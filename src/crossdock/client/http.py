@@ -1,14 +1,16 @@
 """The verbs of a broker elsewhere, through its HTTP door."""
 
+import asyncio
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Literal
 
 from msgspec import Raw
 
 from crossdock.core.errors import Failures, InvalidArgument
 from crossdock.core.ids import parse_receipt, receipt_text
-from crossdock.core.limits import DEFAULT_LEASE_MS, check_name
+from crossdock.core.limits import CREDIT_MAX, DEFAULT_LEASE_MS, check_name, check_range
 from crossdock.core.model import (
     DEFAULT_GROUP,
     DEFAULT_NAMESPACE,
@@ -28,8 +30,10 @@ from crossdock.wire import json_api_looking as looking
 from crossdock.wire import json_api_queues as queues
 from crossdock.wire.json_api_bodies import body_of
 
+from .base import SUBSCRIBE_WAIT_MS
 from .http_connection import HttpConnection, Reply
 from .http_errors import receipt_error
+from .http_member import HttpMember
 
 ANONYMOUS = "anonymous"
 """The consumer that the server is told of where the caller names none."""
@@ -44,13 +48,26 @@ class HttpTransport:
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
         self._http = HttpConnection(url, api_key)
+        self._members: set[HttpMember] = set()
+        self._answered = asyncio.Event()
 
     async def open(self) -> "HttpTransport":
         """Make ready for requests. Whether the server answers shows at the first one."""
         self._http.open()
         return self
 
-    async def close(self) -> None:
+    async def close(self, grace: int = 0) -> None:
+        """Members have up to `grace` ms to answer what they were given, before it is given back."""
+        if grace:
+            for member in tuple(self._members):
+                await member.end()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(grace / 1000):
+                    while not all(member.idle for member in self._members):
+                        self._answered.clear()
+                        await self._answered.wait()
+        for member in tuple(self._members):
+            await member.close()
         await self._http.close()
 
     # Messages
@@ -59,6 +76,11 @@ class HttpTransport:
         request = api.EnqueueBatch([_enqueue(message) for message in messages], "allOrNothing")
         stored = (await self._post(address, "/enqueue/batch", request)).read(api.BatchEnqueued)
         return SendResult(stored.ids, stored.duplicates)
+
+    async def send_within(
+        self, connection: object, address: Address, messages: Sequence[Message], settings: Settings | None = None
+    ) -> SendResult:
+        raise InvalidArgument("connection", connection, "needs a store in this process, not a server")
 
     async def receive(
         self,
@@ -80,20 +102,46 @@ class HttpTransport:
             return []
         return [_delivery(each, consumer) for each in reply.read(api.DequeuedMany).messages]
 
+    def join(
+        self, address: Address, group: str, prefetch: int, lease: int = 0, consumer: str = "", auto_ack: bool = False
+    ) -> HttpMember:
+        """See HttpMember: the messages that other members wait for are not shared out one by one."""
+        check_range("prefetch", prefetch, 1, CREDIT_MAX)
+
+        def receive(limit: int) -> Awaitable[list[Delivery]]:
+            return self.receive(address, group, limit, lease, SUBSCRIBE_WAIT_MS, consumer, auto_ack)
+
+        def give_back(deliveries: Sequence[Delivery]) -> Awaitable[object]:
+            return self.nack(address, group, deliveries, 0)
+
+        member = HttpMember(prefetch, auto_ack, receive, give_back, self._members.discard)
+        self._members.add(member)
+        return member
+
     async def ack(self, address: Address, group: str, receipts: Sequence[Receipt]) -> Failures:
-        return await self._settle(address, "/ack/batch", api.SettleBatch(group, _refs(receipts)))
+        return await self._answer(receipts, address, "/ack/batch", api.SettleBatch(group, _refs(receipts)))
 
     async def nack(
         self, address: Address, group: str, receipts: Sequence[Receipt], delay: int | None = None, error: str = ""
     ) -> Failures:
         request = api.NackBatch(group, _refs(receipts), None if delay is None else _ms(delay), error)
-        return await self._settle(address, "/nack/batch", request)
+        return await self._answer(receipts, address, "/nack/batch", request)
 
     async def reject(self, address: Address, group: str, receipts: Sequence[Receipt], error: str = "") -> Failures:
-        return await self._settle(address, "/reject/batch", api.RejectBatch(group, _refs(receipts), error))
+        return await self._answer(receipts, address, "/reject/batch", api.RejectBatch(group, _refs(receipts), error))
 
     async def extend(self, address: Address, group: str, receipts: Sequence[Receipt], lease: int) -> Failures:
         return await self._settle(address, "/renew/batch", api.RenewBatch(group, _refs(receipts), lease / 1000))
+
+    async def _answer(
+        self, receipts: Sequence[Receipt], address: Address, path: str, request: api.SettleBatch
+    ) -> Failures:
+        try:
+            return await self._settle(address, path, request)
+        finally:
+            for member in self._members:
+                member.answered(receipts)
+            self._answered.set()
 
     async def _settle(self, address: Address, path: str, request: api.SettleBatch) -> Failures:
         settled = (await self._post(address, path, request)).read(api.BatchSettled)

@@ -17,13 +17,23 @@ from crossdock.core.errors import (
     QueueFull,
     QueueNotFound,
     RateLimited,
+    StoreFailed,
     StoreUnavailable,
 )
 from crossdock.wire.json_api import Problem
 from crossdock.wire.json_api_queues import GroupNotFound
 
 _PLAIN: dict[str, type[CrossdockError]] = {
-    kind.code: kind for kind in (AccessDenied, GroupNotFound, MessageExpired, QueueClosed, QueueFull, StoreUnavailable)
+    kind.code: kind
+    for kind in (
+        AccessDenied,
+        GroupNotFound,
+        MessageExpired,
+        QueueClosed,
+        QueueFull,
+        StoreFailed,
+        StoreUnavailable,
+    )
 }
 """Errors that are nothing but their text."""
 _GOT = re.compile(r", got '(?P<value>.*)'$", re.DOTALL)

@@ -37,6 +37,15 @@ class Received(msgspec.Struct, gc=False, eq=False):
         return self.lease.message.ordering_key
 
     @property
+    def dedup_id(self) -> str | None:
+        return self.lease.message.dedup_id
+
+    @property
+    def expires_at(self) -> float | None:
+        """When its time to live is over, in seconds since the epoch; None when it has none."""
+        return self.lease.message.expires_at / 1000 or None
+
+    @property
     def enqueued_at(self) -> float:
         """When the message was accepted, in seconds since the epoch."""
         return self.lease.message.enqueued_at / 1000

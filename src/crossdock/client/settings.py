@@ -1,6 +1,7 @@
 """Queue settings as keyword arguments."""
 
-from typing import TypedDict
+from collections.abc import Mapping
+from typing import Any, TypedDict
 
 import msgspec
 
@@ -26,9 +27,14 @@ class Options(TypedDict, total=False):
 
 def settings_with(base: Settings, options: Options) -> Settings:
     """`base` with the given options in place. Raises InvalidArgument for unknown names and bad durations."""
-    changes: dict[str, object] = {}
+    return msgspec.structs.replace(base, **changes_of(options, Options, "settings"))
+
+
+def changes_of(options: Mapping[str, object], known: type, field: str) -> dict[str, Any]:
+    """Options as fields of `Settings`, their names among those of the dictionary type `known`."""
+    changes: dict[str, Any] = {}
     for name, value in options.items():
-        if name not in Options.__annotations__:
-            raise InvalidArgument("settings", name, f"must be among {', '.join(Options.__annotations__)}")
+        if name not in known.__annotations__:
+            raise InvalidArgument(field, name, f"must be among {', '.join(known.__annotations__)}")
         changes[name] = to_ms(name, value) if name in DURATION_SETTINGS and value is not None else value  # type: ignore[arg-type]
-    return msgspec.structs.replace(base, **changes)
+    return changes

@@ -19,12 +19,28 @@ from crossdock.core.model import (
 )
 
 
-class Transport(Protocol):
-    """The broker's verbs as a client sees them. `crossdock.broker.Broker` is one; all times are ms."""
+class Member(Protocol):
+    """A member of a group, see `crossdock.broker.member.Member`."""
+
+    def poll(self) -> Delivery | None: ...
+
+    async def next(self) -> Delivery | None: ...
 
     async def close(self) -> None: ...
 
+
+class Transport(Protocol):
+    """The broker's verbs as a client sees them. `crossdock.broker.Broker` is one; all times are ms."""
+
+    async def close(self, grace: int = 0) -> None: ...
+
     def send(self, address: Address, messages: Sequence[Message]) -> Awaitable[SendResult]: ...
+
+    def send_within(
+        self, connection: object, address: Address, messages: Sequence[Message], settings: Settings | None = None
+    ) -> Awaitable[SendResult]:
+        """Done in the calling thread when it is awaited or driven: it suspends only where `connection` does."""
+        ...
 
     def receive(
         self,
@@ -37,6 +53,10 @@ class Transport(Protocol):
         auto_ack: bool = False,
         default_lease: int = DEFAULT_LEASE_MS,
     ) -> Awaitable[list[Delivery]]: ...
+
+    def join(
+        self, address: Address, group: str, prefetch: int, lease: int = 0, consumer: str = "", auto_ack: bool = False
+    ) -> Member: ...
 
     def ack(self, address: Address, group: str, receipts: Sequence[Receipt]) -> Awaitable[Failures]: ...
 

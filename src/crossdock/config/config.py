@@ -7,8 +7,10 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from crossdock.core.errors import InvalidArgument
+from crossdock.core.limits import BODY_BYTES_MAX
 from crossdock.core.model import Settings
 
+from . import gomq
 from .errors import ConfigError
 from .keys import KEYS, Text
 from .secret import Secret
@@ -43,6 +45,11 @@ class Config(Struct, frozen=True, kw_only=True):
     """ms"""
     lease: int = 3_000
     """Lease of the HTTP door where neither request nor queue names one, ms."""
+    ttl: int = 0
+    """Time to live of messages where neither they nor their queue say one, ms; 0: for ever."""
+    max_messages: int | None = None
+    """Bound of messages in a queue that has none of its own."""
+    max_body_bytes: int = BODY_BYTES_MAX
     debug: bool = False
     http: Http = Http()
     log_level: str = "info"
@@ -53,7 +60,9 @@ class Config(Struct, frozen=True, kw_only=True):
     @property
     def queue_defaults(self) -> Settings:
         """Settings of queues that have none of their own."""
-        return Settings(max_attempts=self.max_attempts, backoff=self.backoff)
+        return Settings(
+            max_attempts=self.max_attempts, backoff=self.backoff, ttl=self.ttl, max_messages=self.max_messages
+        )
 
 
 def load(
@@ -61,6 +70,7 @@ def load(
 ) -> Config:
     """The configuration: defaults, under the file, under the environment (over `.env`), under `flags`.
 
+    In the environment, `CROSSDOCK_...` wins over `GOMQ_...`; GoMQ's defaults, where they count, are still defaults.
     `flags` maps keys to text; the key `http` stands for HOST:PORT or `off`. Without a `file`, `config.yml` in `folder`
     is read where it exists. A file that does not exist leaves all defaults. Raises ConfigError. Changes nothing.
     """
@@ -69,10 +79,24 @@ def load(
     found = path.exists()
     layer = file_layer(path, env) if found else {}
     notes = [f"configuration file {file} does not exist, defaults are used"] if file and not found else []
-    values = _Values(layer | env_layer(env) | _flag_layer(flags or {}), env)
+    other = gomq.read(env)
+    notes += other.notes
+    values = _Values(other.defaults | layer | other.given | env_layer(env) | _flag_layer(flags or {}), env)
     if "grpc.enabled" in values.given and values.get("grpc.enabled"):
         notes.append(f"{values.source('grpc.enabled')}: grpc.enabled is true, but this version has no gRPC door")
-    return _assemble(values, found, tuple(notes))
+    return _assemble(values, _store(values, found, other.store or DEFAULT_STORE), tuple(notes))
+
+
+def embedded(environ: Mapping[str, str]) -> Config:
+    """The configuration of a broker inside a program, by the variables `GOMQ_...` alone.
+
+    Raises InvalidArgument when none is set, ConfigError when one makes no sense.
+    """
+    found = gomq.read(environ)
+    if not found.store:
+        raise InvalidArgument("url", None, f"must be given where none of {', '.join(gomq.DEFAULT_OF)} is set")
+    values = _Values(found.defaults | found.given, {})
+    return _assemble(values, found.store, found.notes)
 
 
 def _flag_layer(flags: Mapping[str, str]) -> Layer:
@@ -115,16 +139,19 @@ class _Values:
         return self.given[name][0] if name in self.given else "defaults"
 
 
-def _assemble(values: _Values, from_file: bool, notes: tuple[str, ...]) -> Config:
+def _assemble(values: _Values, store: str, notes: tuple[str, ...]) -> Config:
     get = values.get
     if bool(get("tls.cert")) != bool(get("tls.key")):
         given, missing = ("cert", "key") if get("tls.cert") else ("key", "cert")
         raise ConfigError(values.source(f"tls.{given}"), f"tls.{given} needs tls.{missing} beside it")
     return Config(
-        store=_store(values, from_file),
+        store=store,
         max_attempts=get("max-retry"),
         backoff=get("retry-interval"),
         lease=get("lease-duration"),
+        ttl=get("default-ttl"),
+        max_messages=get("max-queue-depth") or None,
+        max_body_bytes=get("max-message-size"),
         debug=get("debug"),
         http=Http(
             enabled=get("http.enabled"),
@@ -142,12 +169,12 @@ def _assemble(values: _Values, from_file: bool, notes: tuple[str, ...]) -> Confi
     )
 
 
-def _store(values: _Values, from_file: bool) -> str:
+def _store(values: _Values, from_file: bool, default: str) -> str:
     """The store's URL: named outright, or by the persistence section, which counts as soon as there is a file."""
     if values.get("store"):
         return str(values.get("store"))
     if not (from_file or values.has("persistence")):
-        return DEFAULT_STORE
+        return default
     if values.get("persistence.type") == "memory":
         return "memory://"
     return f"sqlite:///{Path(values.get('persistence.options.dirs-path')) / QUEUE_FILE}"

@@ -1,19 +1,31 @@
 """Every key of the configuration: name, type, bounds, default. The file, the environment and the flags share them."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from msgspec import Struct
 
+from crossdock.broker.checks import COUNT_MAX
 from crossdock.core.durations import format_ms, parse_duration
 from crossdock.core.errors import InvalidArgument
-from crossdock.core.limits import ATTEMPTS_MAX, BACKOFF_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, check_range
+from crossdock.core.limits import (
+    ATTEMPTS_MAX,
+    BACKOFF_MS_MAX,
+    BODY_BYTES_MAX,
+    LEASE_MS_MAX,
+    LEASE_MS_MIN,
+    TTL_MS_MAX,
+    check_range,
+)
 
 from .secret import Secret
 
 ENV_PREFIX = "CROSSDOCK_"
 PORT_MAX = 65535
 RATE_MAX = 1_000_000
+_BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "KIB": 2**10, "MIB": 2**20}
+_SIZE = re.compile(r"([0-9]{1,15}) ?(|B|KB|MB|KiB|MiB)", re.IGNORECASE)
 
 
 class Text(str):
@@ -98,6 +110,20 @@ def duration(low: int, high: int) -> Read:
     return read
 
 
+def size(low: int, high: int) -> Read:
+    """A number of bytes from `low` to `high`: a whole number, or text with a unit such as `64KB` or `1MiB`."""
+
+    def read(key: str, value: object) -> int:
+        if isinstance(value, str):
+            match = _SIZE.fullmatch(value)
+            if match is None:
+                raise InvalidArgument(key, str(value), 'must be a size such as 65536, "64KB" or "1MiB"')
+            value = int(match[1]) * _BYTES[match[2].upper()]
+        return check_range(key, value, low, high, " bytes")
+
+    return read
+
+
 def one_of(*words: str) -> Read:
     """One of a few words."""
 
@@ -131,6 +157,9 @@ KEYS = {
         Key("http.host", text, "127.0.0.1"),
         Key("tls.cert", text),
         Key("tls.key", text),
+        Key("default-ttl", duration(0, TTL_MS_MAX), "0"),
+        Key("max-queue-depth", whole(0, COUNT_MAX), 0),
+        Key("max-message-size", size(1, BODY_BYTES_MAX), "1MiB"),
         Key("log.level", one_of("debug", "info", "warning", "error"), "info"),
         Key("log.format", one_of("auto", "console", "json"), "auto"),
     )

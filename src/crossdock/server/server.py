@@ -14,7 +14,7 @@ from crossdock.broker.bucket import RateLimit
 from crossdock.broker.runtime import AsyncRuntime
 from crossdock.config import Config, Http
 from crossdock.core.clock import Clock
-from crossdock.core.errors import CrossdockError
+from crossdock.core.errors import CrossdockError, StoreFailed
 from crossdock.core.model import DEFAULT_NAMESPACE
 from crossdock.doors.http import HttpListener, create_app
 from crossdock.storage.base import Level
@@ -45,7 +45,7 @@ class Server:
         self.config = config
         self.store = open_store(config.store, config.queue_defaults)
         observer = LogObserver() if _log.isEnabledFor(logging.DEBUG) else None
-        self.broker = Broker(self.store, AsyncRuntime(clock), observer)
+        self.broker = Broker(self.store, AsyncRuntime(clock), observer, config.max_body_bytes)
         self._http: HttpListener | None = None
         self._debug: asyncio.Task[None] | None = None
 
@@ -98,8 +98,18 @@ class Server:
         return listener
 
     async def run(self, started: Callable[[], None]) -> None:
-        """Start, call `started`, serve until SIGINT or SIGTERM, drain and stop. A second signal ends the process."""
+        """Start, call `started`, serve until SIGINT or SIGTERM, drain and stop. A second signal ends the process.
+
+        Raises StoreFailed once stopped, when that is why: nothing may be acknowledged that the disk did not take (F15).
+        """
         stopping = asyncio.Event()
+        failures: list[StoreFailed] = []
+
+        def failed(failure: StoreFailed) -> None:
+            failures.append(failure)
+            stopping.set()
+
+        self.broker.sweeper.failed = failed
         with _on_signals(stopping):
             await self.start()
             try:
@@ -109,6 +119,8 @@ class Server:
                 _log.info("stopping")
             finally:
                 await self.stop()
+        if failures:
+            raise failures[0]
         _log.info("stopped")
 
     async def stop(self) -> None:

@@ -23,6 +23,7 @@ STATUSES = {
     "body_too_large": 413,
     "rate_limited": 429,
     "queue_closed": 503,
+    "store_failed": 503,
     "store_unavailable": 503,
     "queue_full": 507,
 }
