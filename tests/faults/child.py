@@ -1,4 +1,4 @@
-"""A process that uses the queues of a file until it is killed: `python -m faults.child LIFE`, LIFE being JSON.
+"""A process that uses the queues of a store until it is killed: `python -m faults.child LIFE`, LIFE being JSON.
 
 Its history goes to standard output line by line, so that what it told is outside when it dies.
 """
@@ -12,8 +12,11 @@ from pathlib import Path
 import msgspec
 
 from crossdock import aio
+from crossdock.storage.log import compaction
+from crossdock.storage.log.committer import Committer
 from crossdock.storage.sqlite import transaction
 from crossdock.storage.sqlite.transaction import Transactions
+from crossdock.storage.wal.wal import Run
 from faults.workload import Workload, connect
 
 
@@ -33,7 +36,7 @@ class Life(msgspec.Struct):
 
 def connection(life: Life) -> aio.Connection:
     if not life.failpoint:
-        return aio.connect(f"sqlite:///{life.path}")
+        return connect(Path(life.path))
     left = life.hit
 
     def reached(step: str) -> None:
@@ -65,6 +68,23 @@ def answer_before_the_commit() -> None:
     Transactions._begin, Transactions._commit = begin_late, commit_late  # type: ignore[method-assign]
 
 
+def answer_before_the_write() -> None:
+    """Plant the fault in the log store: what is answered is written later, together with what comes next."""
+    write = Committer._write
+    held: list[Run] = []
+    calls = 0
+
+    def write_late(committer: Committer, runs: list[Run]) -> None:
+        nonlocal calls
+        calls += 1
+        held.extend(runs)
+        if calls % 50 == 0:
+            write(committer, list(held))
+            held.clear()
+
+    Committer._write = write_late  # type: ignore[method-assign]
+
+
 async def live(life: Life) -> None:
     async with connection(life) as mq:
         await Workload(mq, lambda line: os.write(1, line), life.name).run(life.repeat)
@@ -73,6 +93,8 @@ async def live(life: Life) -> None:
 if __name__ == "__main__":
     transaction.CHECKPOINT_PAGES = 20  # a small WAL has the kills fall into checkpoints too
     life = msgspec.json.decode(sys.argv[1], type=Life)
+    compaction.COMPACT_AFTER_BYTES = 32 * 1024
     if life.faulty:
         answer_before_the_commit()
+        answer_before_the_write()
     asyncio.run(live(life))

@@ -13,6 +13,8 @@ from crossdock import LeaseLost, Message, aio
 from crossdock.broker import AsyncRuntime, Broker
 from crossdock.broker.clock import LoopClock
 from crossdock.client.transport import Transport
+from crossdock.storage.base import Store
+from crossdock.storage.log import LogStore
 from crossdock.storage.sqlite import SqliteStore
 from crossdock.testing.history import (
     NAME_HEADER,
@@ -45,12 +47,19 @@ class AheadClock(LoopClock):
         return super().now() + AHEAD_MS
 
 
+def store_of(path: Path, failpoint: Callable[[str], None]) -> Store:
+    """The store at a path, whose suffix tells which. Short segments have the kills fall into their change too."""
+    if path.suffix == ".log":
+        return LogStore(path, segment_bytes=16 * 1024, failpoint=failpoint)
+    return SqliteStore(path, failpoint=failpoint)
+
+
 def connect(path: Path, failpoint: Callable[[str], None] = lambda step: None, ahead: bool = False) -> aio.Connection:
-    """`aio.connect` to a file, with what its URL cannot say."""
+    """`aio.connect` to a store, with what its URL cannot say."""
 
     async def opened() -> Transport:
         clock = AheadClock(asyncio.get_running_loop()) if ahead else None
-        broker = Broker(SqliteStore(path, failpoint=failpoint), AsyncRuntime(clock))
+        broker = Broker(store_of(path, failpoint), AsyncRuntime(clock))
         await broker.open()
         return broker
 
@@ -66,7 +75,7 @@ async def set_up(mq: aio.Connection) -> None:
 
 
 async def drain(path: Path) -> list[Delivered]:
-    """Everything that is left in the file, for every group of every queue."""
+    """Everything that is left in the store, for every group of every queue."""
     found: list[Delivered] = []
     async with connect(path, ahead=True) as mq:
         queues = [mq.queue(name) for name in await mq.queues()]

@@ -106,9 +106,12 @@ class Bodies:
             return last[1]
         payload = self.unwritten.get(place)
         if payload is None:
-            record = read(place)
+            try:
+                record = read(place)
+            except OSError as error:
+                raise StoreUnavailable(f"the body at {_text(place)} cannot be read: {error.strerror}") from error
             if record is None:
-                raise StoreUnavailable(f"a body at byte {place.offset} of segment {place.segment} is damaged")
+                raise StoreUnavailable(f"the body at {_text(place)} is damaged")
             payload = record.payload
         command = decode(payload)
         if isinstance(command, Send):
@@ -116,6 +119,10 @@ class Bodies:
         elif isinstance(command, SendAll):
             found = [fields[0] for fields in command.messages]
         else:
-            raise StoreUnavailable(f"there is no body at byte {place.offset} of segment {place.segment}")
+            raise StoreUnavailable(f"there is no body at {_text(place)}")
         self._last = place, found
         return found
+
+
+def _text(place: Place) -> str:
+    return f"byte {place.offset} of segment {place.segment}"

@@ -5,7 +5,6 @@ gathers. So callers share a sync, and nobody waits for a timer.
 """
 
 import asyncio
-import errno
 import logging
 import os
 import threading
@@ -13,7 +12,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from crossdock.core.errors import StoreFailed, StoreUnavailable
-from crossdock.storage.wal.wal import Run
+from crossdock.storage.wal.wal import Run, is_full
 
 from .journal import Journal
 
@@ -126,7 +125,7 @@ class Committer:
         try:
             journal.wal.prepare(journal.reserve.for_all)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if not is_full(error):
                 self._fail(error)
                 return
             if not self._full:

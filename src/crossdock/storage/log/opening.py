@@ -54,7 +54,10 @@ def read_log(disk: Disk, memory_bytes: int, stop: int | None = None) -> State:
         snapshot = Snapshot(disk, number, bodies)
         sequence, defaults = snapshot.head.sequence, snapshot.head.defaults
         engine.set_defaults(defaults)
-        engine.restore(snapshot.items())
+        try:
+            engine.restore(snapshot.items())
+        except (ValueError, KeyError, msgspec.DecodeError) as error:
+            raise StoreUnavailable(f"{snapshot_name(number)} makes no sense: {error!r}") from error
         needed = snapshot.segments
     missing = set(needed) - set(find_segments(disk))
     if missing:

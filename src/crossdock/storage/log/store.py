@@ -251,7 +251,7 @@ def _fill(journal: Journal, found: list[Holder]) -> list[Holder]:
     for each in found:
         try:
             message = journal.bodies.filled(each.message, journal.wal.read)
-        except (StoreUnavailable, OSError) as error:
+        except StoreUnavailable as error:
             _log.error("message %d cannot be read, it is set aside: %s", each.message.id, error)
             continue
         whole.append(each if message is each.message else replace(each, message=message))

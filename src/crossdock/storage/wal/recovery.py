@@ -1,11 +1,12 @@
 """Reading a log back: where its records are, where they end, and whether that end is one."""
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import closing
 
 from crossdock.core.errors import StoreUnavailable
 
-from .disk import Disk
+from .disk import Disk, File
 from .record import Record, end_of_data, records, stray_records
 from .segment import Place, find_segments, segment_name
 
@@ -29,6 +30,8 @@ class Recovery:
         """Behind the last record read."""
         self.cut_bytes = 0
         """How much of an unfinished write was found behind it, and is not part of the log."""
+        self._unproved: deque[tuple[int, Place]] = deque()
+        """The latest records, of which none that was read says that they were durable."""
         if self._salts and list(self._salts) != list(range(first_segment, first_segment + len(self._salts))):
             raise StoreUnavailable(f"a segment is missing: {first_segment} to {max(self._salts)} are needed")
 
@@ -44,6 +47,9 @@ class Recovery:
                 began = self.sequence
                 for record in records(file.read, 0, self.sequence + 1, salt):
                     self.sequence = record.sequence
+                    self._unproved.append((record.sequence, Place(number, record.offset)))
+                    while self._unproved[0][0] <= record.durable:
+                        self._unproved.popleft()
                     yield Place(number, record.offset), record
                     self.end = Place(number, record.end)
                 if began == self.sequence and number > self.end.segment:
@@ -68,14 +74,31 @@ class Recovery:
                         )
 
     def cut(self) -> None:
-        """Drop what is behind the end, and make durable what is before it: it may never have been synced (F12)."""
+        """Drop what is behind the end, and make durable what is before it: it may never have been synced (F12).
+
+        The room that was allocated stays: on a full disk it is what the acks of what is stored need (F16).
+        """
         for number, salt in self._salts.items():
             name = segment_name(number, salt)
             if number > self.end.segment:
                 self._disk.remove(name)
                 continue
             with closing(self._disk.open(name)) as file:
+                end = file.size()
                 if number == self.end.segment:
-                    file.truncate(self.end.offset)
+                    garbage = end_of_data(file.read, self.end.offset, end) - self.end.offset
+                    file.write(self.end.offset, bytes(garbage))
+                    end = self.end.offset
+                self._write_again(number, file, end)
                 file.sync()
         self._disk.sync()
+
+    def _write_again(self, number: int, file: File, end: int) -> None:
+        """Write what may have been read from the system's memory alone.
+
+        After a sync that failed the system takes for written what is not, and the next sync does nothing for it (F15).
+        """
+        first = self._unproved[0][1] if self._unproved else self.end
+        if number >= first.segment:
+            start = first.offset if number == first.segment else 0
+            file.write(start, file.read(start, end - start))

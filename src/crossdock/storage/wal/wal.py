@@ -3,6 +3,7 @@
 `commit` and `prepare` may run in one thread while another calls `make_room`, `append` and `take`, one at a time.
 """
 
+import errno
 from contextlib import closing
 from typing import NamedTuple
 
@@ -15,6 +16,11 @@ SEGMENT_BYTES = 16 * 1024 * 1024
 """A segment that is longer is followed by the next as soon as the disk has room for that."""
 AHEAD_BYTES = 1024 * 1024
 """How much room is allocated ahead at once, beyond what must stay free."""
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the disk has no room left, rather than failing."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class Run(NamedTuple):
@@ -103,7 +109,10 @@ class Wal:
         segment.file.close()
 
     def prepare(self, keep: int) -> None:
-        """Allocate room ahead, and the next segment. Raises OSError when the disk is too full; the log goes on."""
+        """Allocate room ahead, and the next segment.
+
+        Raises OSError: when the disk is too full (`is_full`) the log goes on, else it must not be used (F15).
+        """
         if self._next is None:  # first: from here on nobody but us changes which segment is the current one
             segment = self.segment
             if segment.position * 4 >= self.segment_bytes * 3:
@@ -146,8 +155,6 @@ class Wal:
             segment.allocated = segment.position + keep
 
     def close(self) -> None:
-        """Close the files. Everything must have been committed."""
-        self._finish(self.written)
-        for segment in (self.segment, self._next):
-            if segment is not None and segment is not self.written:
-                segment.file.close()
+        """Close the files. Everything must have been committed. Room that was allocated stays, for the next life."""
+        for segment in {id(each): each for each in (self.written, self.segment, self._next) if each}.values():
+            segment.file.close()
