@@ -182,7 +182,7 @@ def test_room_is_kept_and_a_full_disk_refuses_before_anything_changes(disk: Simu
 
 
 def test_what_was_read_from_the_systems_memory_is_written_again(disk: SimulatedDisk) -> None:
-    """F15: the process that failed to sync is gone; its records are seen and not durable, and who reads them saves them."""
+    """F15: the process that failed to sync is gone; who reads what it had written saves it."""
     log, _ = open_wal(disk)
     write(log, b"durable")
     log.make_room(6, 0)
