@@ -9,7 +9,8 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 from crossdock.core.errors import StoreFailed, StoreUnavailable
 from crossdock.storage.wal.wal import Run, is_full
@@ -18,15 +19,18 @@ from .journal import Journal
 
 _log = logging.getLogger("crossdock.storage")
 
+LOOK_SECONDS = 0.5
+"""How often a store on a full disk looks for room."""
+
 
 class Committer:
     """One thread over one journal. `lock` is held by whoever uses the journal.
 
     `reached` is called in the thread with the name of each step, for crash tests. `committed` is called after each
-    commit, without the lock.
+    commit, without the lock, and told whether the disk is full.
     """
 
-    def __init__(self, journal: Journal, reached: Callable[[str], None], committed: Callable[[], None]) -> None:
+    def __init__(self, journal: Journal, reached: Callable[[str], None], committed: Callable[[bool], None]) -> None:
         self.lock = threading.Lock()
         self.failure: StoreFailed | None = None
         """Why the store accepts nothing any more: the disk failed, and what it holds is known after a restart only."""
@@ -67,7 +71,8 @@ class Committer:
 
     def _live(self) -> None:
         while True:
-            self._work.get()
+            with suppress(Empty):
+                self._work.get(timeout=LOOK_SECONDS if self._full else None)
             ending = self._ending  # before the last look for work
             self._commit()
             if ending:
@@ -84,9 +89,9 @@ class Committer:
                 loop.call_soon_threadsafe(self._answer, futures)
             except RuntimeError:
                 continue  # The loop is closed: nobody waits there any more.
-        if runs and self.failure is None:
+        if (runs or self._full) and self.failure is None:
             self._prepare()
-            self._committed()
+            self._committed(self._full)
 
     def _take(self) -> list[Run]:
         if self.failure is not None:
@@ -131,10 +136,23 @@ class Committer:
             if not self._full:
                 _log.warning("the disk is full, messages are refused: %s", error)
             self._full = True
+            self._make_do()
         else:
             if self._full:
                 _log.warning("there is room on the disk again")
             self._full = False
+
+    def _make_do(self) -> None:
+        """Let what was settled make room."""
+        try:
+            with self.lock:
+                begun = self._journal.make_do()
+        except OSError as error:
+            if not is_full(error):
+                self._fail(error)
+            return
+        if begun:
+            self._work.put(None)
 
     def _answer(self, futures: "list[asyncio.Future[None]]") -> None:
         """Tell the callers, some of whom may have been cancelled meanwhile. Runs in their loop."""

@@ -24,7 +24,7 @@ from .snapshot import Head, snapshot_name, write_snapshot
 
 COMPACT_AFTER_BYTES = 64 * 1024 * 1024
 """So much in whole segments, or as much as the last snapshot has, makes a new snapshot worth its while."""
-RETRY_SECONDS = 30.0
+RETRY_SECONDS = 2.0
 """Pause after a compaction that failed."""
 
 _log = logging.getLogger("crossdock.storage")
@@ -56,10 +56,11 @@ class Compactor:
         self._process: subprocess.Popen[bytes] | None = None
         self._thread: threading.Thread | None = None
 
-    def look(self) -> None:
-        """Start a compaction when enough was written since the last."""
+    def look(self, full: bool) -> None:
+        """Start a compaction when enough was written since the last; on a full disk, when anything was."""
         whole = self._wal.written.number - max(self._snapshot, FIRST_SEGMENT)
-        if whole * self._wal.segment_bytes < self._enough or time.monotonic() < self._not_before:
+        enough = whole > 0 if full else whole * self._wal.segment_bytes >= self._enough
+        if not enough or time.monotonic() < self._not_before:
             return
         if self._thread is None or not self._thread.is_alive():
             self._thread = threading.Thread(target=self._work, name="crossdock-compactor", daemon=True)

@@ -61,6 +61,14 @@ class Journal:
             self._end_gathering(self._gathering)
         return self.wal.take()
 
+    def make_do(self) -> bool:
+        """See `Wal.make_do`. A segment that was begun has its first command, so that the one before it is whole."""
+        self.reserve.count()
+        begun = self.wal.make_do(self.reserve.for_all)
+        if begun:
+            self._append(encode(commands.Tick(self.engine.now)))
+        return begun
+
     def _room(self, size: int, keep: int) -> None:
         """Make sure that a command of that size can be appended, with `keep` bytes left for others."""
         wal = self.wal

@@ -14,7 +14,7 @@ from msgspec import Struct
 from crossdock.core.engine.snapshot import Item, Messages
 from crossdock.core.errors import StoreUnavailable
 from crossdock.core.model import Settings
-from crossdock.storage.wal.disk import Disk
+from crossdock.storage.wal.disk import Disk, File
 from crossdock.storage.wal.record import frame, records
 from crossdock.storage.wal.segment import Place
 
@@ -74,18 +74,27 @@ def write_snapshot(disk: Disk, number: int, head: Head, items: Iterable[Item], w
         yield encoder.encode(Tail(sorted(segments)))
 
     name = f"{snapshot_name(number)}-{writer}{UNFINISHED}"
-    with closing(disk.create(name)) as file:
-        offset, part = 0, bytearray()
-        for sequence, payload in enumerate(payloads(), 1):
-            part += frame(payload, sequence, 0, number)
-            if len(part) >= _WRITE_BYTES:
-                file.write(offset, bytes(part))
-                offset, part = offset + len(part), bytearray()
-        file.write(offset, bytes(part))
-        file.sync()
+    created = disk.create(name)
+    try:
+        with closing(created) as file:
+            _write(file, (frame(payload, sequence, 0, number) for sequence, payload in enumerate(payloads(), 1)))
+    except OSError:
+        disk.remove(name)  # its room is wanted by others
+        raise
     disk.rename(name, snapshot_name(number))
     disk.sync()
     return sorted(segments)
+
+
+def _write(file: File, frames: Iterable[bytes]) -> None:
+    offset, part = 0, bytearray()
+    for each in frames:
+        part += each
+        if len(part) >= _WRITE_BYTES:
+            file.write(offset, bytes(part))
+            offset, part = offset + len(part), bytearray()
+    file.write(offset, bytes(part))
+    file.sync()
 
 
 class Snapshot:

@@ -17,6 +17,9 @@ SEGMENT_BYTES = 16 * 1024 * 1024
 AHEAD_BYTES = 1024 * 1024
 """How much room is allocated ahead at once, beyond what must stay free."""
 
+SPARE_BYTES = 4096
+"""Room of a segment that is begun on a full disk, beyond what must stay free."""
+
 
 def is_full(error: OSError) -> bool:
     """Whether the disk has no room left, rather than failing."""
@@ -123,6 +126,21 @@ class Wal:
         if segment.written - segment.position < AHEAD_BYTES // 4:
             segment.write_ahead(AHEAD_BYTES // 2)
 
+    def make_do(self, keep: int) -> bool:
+        """The disk is full: give back room beyond `keep`; begin the next segment if this one may be worth compacting.
+
+        Returns whether it did. Must not overlap with any other call. Raises OSError as `prepare`.
+        """
+        segment = self.segment
+        needed = max(segment.position + keep, segment.written)
+        if segment.allocated > needed:
+            segment.file.truncate(needed)
+            segment.allocated = needed
+        if segment.position < AHEAD_BYTES:
+            return False
+        self.segment, self._next = self._next or self._new_segment(segment.number + 1, keep + SPARE_BYTES), None
+        return True
+
     def _new_segment(self, number: int, size: int) -> Segment:
         """Create a segment; that it exists is durable before anything is written to it (F14)."""
         name = segment_name(number, self.salt)
@@ -146,13 +164,6 @@ class Wal:
         """A record that was committed, None when it is damaged. Raises OSError."""
         with closing(self.disk.open(segment_name(place.segment, self.salt))) as file:
             return read_record(file.read, place.offset, self.salt)
-
-    def shrink(self, keep: int) -> None:
-        """Give room that was allocated ahead back to the disk, all but `keep` bytes. For a disk that is full."""
-        segment = self.segment
-        if segment.allocated > segment.position + keep:
-            segment.file.truncate(segment.position + keep)
-            segment.allocated = segment.position + keep
 
     def close(self) -> None:
         """Close the files. Everything must have been committed. Room that was allocated stays, for the next life."""
