@@ -112,9 +112,21 @@ def test_an_engine_goes_on_from_its_snapshot_as_if_nothing_had_happened(seed: in
     "items",
     [
         [EngineState(1, 1, 1, 1), Messages([])],
-        [EngineState(1, 1, 1, 1), GroupState("g", 1, {})],
+        [EngineState(1, 1, 1, 1), GroupState("g", 0)],
     ],
 )
 def test_a_stream_that_makes_no_sense_is_refused(items: list[Item]) -> None:
     with pytest.raises(ValueError, match="outside of a queue"):
         Engine().restore(items)
+
+
+def test_more_groups_than_a_number_of_the_stream_has_bits() -> None:
+    engine = Engine()
+    address = ("default", "q")
+    engine.create_queue(address, Settings(), 1)
+    for number in range(70):
+        engine.create_group(address, f"g{number}", 1)
+    engine.send(address, [Message(b"same")], 1)
+    copy = restored(engine)
+    for number in range(70):
+        assert [each.id for each in copy.receive(address, f"g{number}", 10, 1_000, 2)] == [1]

@@ -140,3 +140,21 @@ def test_what_fires_is_what_is_due_and_alive(script: list[tuple[int, bool, bool]
             fired.timeline.fire(now)
             assert sorted(fired.times) == expected
             assert fired.timeline.next_due() == min((item.due for item in waiting), default=NEVER)
+
+
+def test_an_item_whose_time_changed_and_that_was_added_again_falls_due_once_then() -> None:
+    due = {"a": 1, "b": 2}
+    fired: list[str] = []
+    timeline: Timeline[str] = Timeline(
+        lambda item: due[item], lambda item: True, lambda items, now: fired.extend(items)
+    )
+    timeline.add("a")
+    timeline.add("b")
+    due["a"] = 30
+    timeline.add("a")
+    assert timeline.next_due() == 2
+    timeline.fire(5)
+    assert fired == ["b"]
+    assert timeline.next_due() == 30
+    timeline.fire(30)
+    assert fired == ["b", "a"]

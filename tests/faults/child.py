@@ -8,12 +8,14 @@ import os
 import signal
 import sys
 from pathlib import Path
+from random import Random
 
 import msgspec
 
 from crossdock import aio
 from crossdock.storage.log import compaction
 from crossdock.storage.log.committer import Committer
+from crossdock.storage.log.compaction import Compactor
 from crossdock.storage.sqlite import transaction
 from crossdock.storage.sqlite.transaction import Transactions
 from crossdock.storage.wal.wal import Run
@@ -74,15 +76,22 @@ def answer_before_the_write() -> None:
     held: list[Run] = []
     calls = 0
 
-    def write_late(committer: Committer, runs: list[Run]) -> None:
+    def write_late(committer: Committer, runs: list[Run], appended: int) -> None:
         nonlocal calls
         calls += 1
         held.extend(runs)
         if calls % 50 == 0:
-            write(committer, list(held))
+            write(committer, list(held), appended)
             held.clear()
 
     Committer._write = write_late  # type: ignore[method-assign]
+
+
+def compact_here() -> None:
+    """Most lives are too short for a process to start in: compact in the thread, so that it is killed at every stage."""
+    Compactor._compact = lambda compactor, segment: compaction.compact(  # type: ignore[method-assign]
+        compactor._disk, segment
+    )
 
 
 async def live(life: Life) -> None:
@@ -94,6 +103,8 @@ if __name__ == "__main__":
     transaction.CHECKPOINT_PAGES = 20  # a small WAL has the kills fall into checkpoints too
     life = msgspec.json.decode(sys.argv[1], type=Life)
     compaction.COMPACT_AFTER_BYTES = 32 * 1024
+    if Random(life.name).random() < 0.7:
+        compact_here()
     if life.faulty:
         answer_before_the_commit()
         answer_before_the_write()

@@ -5,6 +5,8 @@ new messages are refused, and what was accepted can be received and acked, one b
 """
 
 import errno
+import os
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -22,11 +24,14 @@ from crossdock.storage.wal import wal
 from crossdock.storage.wal.disk import RealFile
 from crossdock.storage.wal.wal import is_full
 from crossdock.testing.disk import SimulatedDisk
+from faults.lineage import Lineage, reused_ids
 
 Q = ("default", "q")
 KINDS = ("write", "sync", "allocate", "create", "rename", "remove", "sync names")
 SEGMENT_BYTES = 1024
 STEPS = 40
+LONG = os.environ.get("CROSSDOCK_CAMPAIGN") == "1"
+HISTORIES = 20_000 if LONG else 100
 
 
 @pytest.fixture(autouse=True)
@@ -151,12 +156,29 @@ def test_an_error_of_the_disk_loses_nothing_that_was_accepted() -> None:
     assert 0 < went_on < errors / 2, "a full disk refuses, any other error ends the life"
 
 
+@pytest.mark.timeout(3600 if LONG else 120)
+def test_many_errors_in_one_history_break_no_promise() -> None:
+    """F3, F15, F16: everything that a queue has is in use, and each life of the store may meet several errors."""
+    tally: Counter[str] = Counter()
+    errors = 0
+    for seed in range(HISTORIES):
+        lineage = Lineage(seed)
+        errors += lineage.endure(60, "read", "truncate", *KINDS)
+        verdict = lineage.judge()
+        assert (verdict.violations, reused_ids(lineage.events)) == ({}, []), f"seed {seed}"
+        tally += lineage.tally
+    print(f"{errors} injected errors, {dict(sorted(tally.items()))}, 0 lost, 0 phantom, 0 resurrected, 0 corrupt")
+    assert errors > 5 * HISTORIES
+    assert min(tally[what] for what in ("deaths", "losses", "refused", "disk full", "compactions failed")) > 0
+
+
 def test_on_a_full_disk_all_that_was_accepted_is_received_and_acked() -> None:
     """F16: sends are refused first; hand-outs and acks go on from the room that was kept for them."""
     disk = SimulatedDisk(Random(1).random)
     caller = Caller(disk)
     journal = caller.open()
     journal.create_queue(Q, Settings(), 1)
+    journal.create_group(Q, "g", 1)
     caller.commit(journal)
     disk.capacity_bytes = 64 * 1024
     while not caller.refused:

@@ -1,19 +1,24 @@
 """The log store from opening to closing: who may open it, cancelled callers, forks, bodies that are on disk alone."""
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from crossdock.core.errors import MessageNotFound, QueueClosed, StoreUnavailable
+from crossdock.broker import AsyncRuntime, Broker
+from crossdock.core.errors import LeaseLost, MessageNotFound, QueueClosed, StoreUnavailable
 from crossdock.core.model import Message, Plain, Settings
+from crossdock.core.policy import DEFAULTS
 from crossdock.storage.log import LogStore, commands
-from crossdock.storage.wal.disk import RealFile
+from crossdock.storage.log.snapshot import Head, write_snapshot
+from crossdock.storage.wal.disk import RealDisk, RealFile
 
 Q = ("default", "q")
 HOLDER = """
@@ -56,27 +61,100 @@ async def test_the_owner_is_another_process_until_it_dies(tmp_path: Path) -> Non
     await store.close()
 
 
+class HeldSync:
+    """The disk is busy: syncs wait until `go`."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.begun = asyncio.Event()
+        self.go = threading.Event()
+        loop, sync = asyncio.get_running_loop(), RealFile.sync
+
+        def wait_to_sync(file: RealFile) -> None:
+            loop.call_soon_threadsafe(self.begun.set)
+            self.go.wait()
+            sync(file)
+
+        patch.setattr(RealFile, "sync", wait_to_sync)
+
+
 async def test_a_cancelled_send_is_not_done_by_half(store: LogStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """F10: cancelled while the disk works, it is stored all the same."""
-    held, went_on, sync = asyncio.Event(), asyncio.Event(), RealFile.sync
-    loop = asyncio.get_running_loop()
-
-    def wait_to_sync(file: RealFile) -> None:
-        asyncio.run_coroutine_threadsafe(hold(), loop).result()
-        sync(file)
-
-    async def hold() -> None:
-        held.set()
-        await went_on.wait()
-
-    monkeypatch.setattr(RealFile, "sync", wait_to_sync)
+    held = HeldSync(monkeypatch)
     task = asyncio.create_task(store.send(Q, [Plain(b"a"), Plain(b"b")], 1))
-    await held.wait()
+    await held.begun.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    went_on.set()
+    held.go.set()
     assert [each.message.body for each in await store.receive(Q, "g", 10, 0, 1)] == [b"a", b"b"]
+
+
+async def test_a_cancelled_answer_is_done_once(store: LogStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """F10: the next verb sees what the cancelled one did, whether or not it is on the disk yet."""
+    await store.send(Q, [Plain(b"a")], 1)
+    deliveries = await store.receive(Q, "g", 1, 0, 1)
+    held = HeldSync(monkeypatch)
+    task = asyncio.create_task(store.ack(Q, "g", deliveries, 1))
+    await held.begun.wait()
+    task.cancel()
+    again = asyncio.create_task(store.ack(Q, "g", deliveries, 1))
+    stored = (await store.stats(Q, 1)).stored
+    held.go.set()
+    assert task.cancelling()
+    assert stored == 0
+    assert isinstance((await again)[0], LeaseLost)
+
+
+async def test_a_broker_gives_back_what_a_cancelled_receive_was_about_to_get(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F10: the lease is durable before the consumer hears of it, and gone when it never will."""
+    broker = Broker(LogStore(tmp_path / "log", memory_bytes=0), AsyncRuntime())
+    await broker.open()
+    await broker.create_queue(Q, Settings(max_attempts=0))
+    await broker.send(Q, [Plain(b"a")])
+    held = HeldSync(monkeypatch)
+    receive = asyncio.ensure_future(broker.receive(Q))
+    await held.begun.wait()
+    receive.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await receive
+    assert (await broker.stats(Q)).leased == 1
+    held.go.set()
+    await broker.runtime.settle()
+    assert ((await broker.stats(Q)).ready, (await broker.stats(Q)).leased) == (1, 0)
+    await broker.close()
+
+
+async def test_an_opening_that_is_cancelled_gives_the_folder_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F10, F41."""
+    held = HeldSync(monkeypatch)
+    store = LogStore(tmp_path / "log")
+    task = asyncio.create_task(store.open(1))
+    await held.begun.wait()
+    task.cancel()
+    await asyncio.sleep(0)
+    held.go.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await store.open(1)
+    await store.close()
+
+
+async def test_closing_lets_a_receive_end_that_was_under_way(store: LogStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await store.send(Q, [Plain(b"longer than the budget")], 1)
+    held = HeldSync(monkeypatch)
+    receive = asyncio.create_task(store.receive(Q, "g", 1, 0, 1))
+    await held.begun.wait()
+    close = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    with pytest.raises(QueueClosed):
+        await store.stats(Q, 1)
+    held.go.set()
+    assert [each.message.body for each in await receive] == [b"longer than the budget"]
+    await close
 
 
 async def test_closing_answers_who_waits(tmp_path: Path) -> None:
@@ -139,6 +217,52 @@ async def test_a_log_of_another_format_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.undo()
     with pytest.raises(StoreUnavailable, match="the log is of format 99, this version reads 1"):
         await LogStore(tmp_path / "log").open(1)
+
+
+async def test_a_snapshot_of_another_format_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    store = LogStore(folder)
+    await store.open(1)
+    await store.close()
+    write_snapshot(RealDisk(folder), 1, Head(99, 1, DEFAULTS), [], "tester")
+    with pytest.raises(StoreUnavailable, match=f"snapshot-0000000001 is of format 99, not {commands.FORMAT}"):
+        await LogStore(folder).open(1)
+
+
+async def test_a_damaged_body_is_set_aside_and_told_of(store: LogStore, caplog: pytest.LogCaptureFixture) -> None:
+    """F40: the others are delivered, the damaged one stays stored, and nobody gets wrong bytes."""
+    for body in (b"first of all", b"to be damaged", b"the last of all"):
+        await store.send(Q, [Plain(body)], 1)
+    (path,) = (store._path / name for name in os.listdir(store._path) if name.startswith("segment-0000000001"))
+    content = path.read_bytes()
+    with path.open("r+b") as file:
+        file.seek(content.index(b"damaged"))
+        file.write(b"D")
+    for found in (await store.peek(Q, "g", 9, 2), await store.receive(Q, "g", 9, 1_000, 2)):
+        assert [each.message.body for each in found] == [b"first of all", b"the last of all"]
+    with pytest.raises(StoreUnavailable, match="is damaged"):
+        await store.message(Q, 2, 2)
+    assert (await store.stats(Q, 2)).stored == 3
+    told = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+    assert [text.partition(": ")[0] for text in told] == ["message 2 cannot be read, it is set aside"] * 2
+
+
+async def test_an_unfinished_write_is_cut_and_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """F12."""
+    store = LogStore(tmp_path / "log")
+    await store.open(1)
+    await store.create_queue(Q, Settings(), 1)
+    await store.close()
+    (path,) = (store._path / name for name in os.listdir(store._path) if name.startswith("segment-0000000001"))
+    with path.open("r+b") as file:
+        file.seek(len(path.read_bytes().rstrip(b"\0")) + 8)
+        file.write(b"?")
+    await store.open(1)
+    assert [each.getMessage().split(" at ")[0] for each in caplog.records if each.levelno == logging.WARNING] == [
+        "cut 9 bytes of an unfinished write"
+    ]
+    assert await store.queues(None) == [Q]
+    await store.close()
 
 
 async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:

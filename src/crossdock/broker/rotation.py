@@ -138,8 +138,10 @@ class Rotation:
             member.wake()
             if self._puller is member and self._place is not None:
                 self._broker.room.end(self._place)
-        self._broker.members.forget(self)
-        await self._broker.give_back(self.address, self.group, held)
+        try:
+            await self._broker.give_back(self.address, self.group, held)
+        finally:
+            self._broker.members.forget(self)  # Not before: a closing broker waits for the answers to what is held.
 
     # Pulling
 

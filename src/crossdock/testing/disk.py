@@ -32,6 +32,8 @@ class SimulatedDisk:
     def __init__(self, chance: Chance, files: Mapping[str, bytes | bytearray] | None = None) -> None:
         self.chance = chance
         self.operations: Counter[str] = Counter()
+        self.failed = 0
+        """How many operations failed as `fail` asked for."""
         self.capacity_bytes: int | None = None
         """Of all files together; None is no bound. What needs more fails with ENOSPC."""
         self._names = {name: Medium(content) for name, content in (files or {}).items()}
@@ -80,7 +82,10 @@ class SimulatedDisk:
             raise PowerLost
         self.operations[kind] += 1
         code = self._failures.pop((kind, self.operations[kind]), None)
-        return None if code is None else OSError(code, os.strerror(code))
+        if code is None:
+            return None
+        self.failed += 1
+        return OSError(code, os.strerror(code))
 
     def end(self) -> None:
         """The operation is done, which is not known to anybody when the power fails right now."""

@@ -7,18 +7,13 @@ missing, whole, or torn.
 """
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
 import apsw
 
-SECTOR_BYTES = 512
-"""What a disk writes whole or not at all."""
-
-Chance = Callable[[], float]
-"""Random numbers in [0, 1), such as `random.Random(7).random`."""
+from .medium import Chance, write, write_torn
 
 _JOURNALS = apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_WAL
 
@@ -151,17 +146,8 @@ def _apply(content: bytearray | None, operations: list[Operation], chance: Chanc
         if operation.kind == "truncate":
             del content[operation.offset :]
         elif operation.data is not None:
-            _write(content, operation.offset, operation.data, chance)
+            if chance is not None and chance() < 0.3:
+                write_torn(content, operation.offset, operation.data, chance)
+            else:
+                write(content, operation.offset, operation.data)
     return content
-
-
-def _write(content: bytearray, offset: int, data: bytes, chance: Chance | None) -> None:
-    """Write all of the data, or only those sectors of it that `chance` takes."""
-    end = offset + len(data)
-    if len(content) < end:
-        content.extend(bytes(end - len(content)))
-    torn = chance is not None and chance() < 0.3
-    for start in range(offset, end, SECTOR_BYTES):
-        if not torn or (chance is not None and chance() < 0.5):
-            stop = min(start + SECTOR_BYTES, end)
-            content[start:stop] = data[start - offset : stop - offset]

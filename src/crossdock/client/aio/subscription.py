@@ -23,21 +23,24 @@ class Subscription:
         self._queue = queue
         self._joining = joining
         self._member: Member | None = None
+        self._closed = False
 
     async def close(self) -> None:
         """Get no more deliveries, and give back those not answered. A second call does nothing."""
+        self._closed = True
         if self._member is not None:
             await self._member.close()
 
-    async def _join(self) -> Member:
-        if self._member is None:
+    async def _join(self) -> None:
+        if self._member is None and not self._closed:
             await self._queue.create_group()
-            self._member = self._joining.now(self._queue.transport)
-        return self._member
+            if not self._closed:  # else meanwhile
+                self._member = self._joining.now(self._queue.transport)
 
     async def _take(self) -> Delivery | None:
-        member = self._member or await self._join()
-        lease = await member.next()
+        if self._member is None:
+            await self._join()
+        lease = None if self._member is None else await self._member.next()
         return None if lease is None else Delivery(lease, self._queue)
 
     async def __anext__(self) -> Delivery:

@@ -37,11 +37,16 @@ class Registry(ABC):
         self._ready: set[Address] = set()
         """Where something became ready since the last tick, by anything but a send."""
 
-    def census(self) -> tuple[int, int]:
-        """How many messages the groups are not done with, summed (a message without groups counts once); and bytes."""
-        queues = self._queues.values()
-        waiting = sum(sum(group.backlog for group in q.readers) if q.readers else len(q.messages) for q in queues)
-        return waiting, sum(queue.bytes for queue in queues)
+    def census(self) -> tuple[int, int, int]:
+        """How many messages the groups are not done with, summed (a message without groups counts once); their bytes;
+        and the length of the longest namespace, queue and group name together.
+        """
+        waiting = size = names = 0
+        for (namespace, name), queue in self._queues.items():
+            waiting += sum(group.backlog for group in queue.readers) if queue.readers else len(queue.messages)
+            size += queue.bytes
+            names = max(names, len(namespace) + len(name) + max(map(len, queue.groups), default=0))
+        return waiting, size, names
 
     def set_defaults(self, defaults: Settings) -> None:
         """Have other settings hold for queues without settings of their own."""

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from msgspec import Struct
 
+from ..limits import GROUPS_MAX
 from ..model import Delivery, Headers, Message, Settings, Totals
 from ..policy import Rules
 from .group import Entry, Group, Held, Ranked
@@ -17,6 +18,7 @@ from .registry import Registry
 
 T = TypeVar("T")
 
+_WIDE = 2**63
 PART_ITEMS = 1_000
 """Most messages, leases and so on in one item of the stream."""
 
@@ -54,7 +56,8 @@ class MessageState(Struct, array_like=True, gc=False):
     deliver_at: int
     expires_at: int
     enqueued_at: int
-    pending: int
+    pending: int | bytes
+    """Bytes when it has more bits than a number of the stream may have."""
 
 
 class Messages(Struct, array_like=True, tag="messages"):
@@ -73,8 +76,14 @@ class GroupState(Struct, array_like=True, tag="group"):
     """Begins a group of the queue; what follows belongs to it. Its lane is what of its messages stands nowhere else."""
 
     name: str
-    bit: int
-    errors: dict[int, str]
+    place: int
+    """Of its bit in `pending`."""
+
+
+class Errors(Struct, array_like=True, tag="errors"):
+    """Texts of the group's latest failures: (message id, text)."""
+
+    errors: list[tuple[int, str]]
 
 
 class Leased(Struct, array_like=True, tag="leased"):
@@ -95,7 +104,7 @@ class Keys(Struct, array_like=True, tag="keys"):
     keys: list[tuple[str, int, int]]
 
 
-Item = EngineState | QueueState | Messages | Dedup | GroupState | Leased | Entries | Keys
+Item = EngineState | QueueState | Messages | Dedup | GroupState | Errors | Leased | Entries | Keys
 
 
 class Snapshots(Registry):
@@ -146,13 +155,18 @@ class Snapshots(Registry):
 
     def _restore_group(self, queue: Queue, state: GroupState) -> Group:
         group = queue.groups[state.name] = Group(
-            queue.address, state.name, state.bit, partial(self._lease_ended, queue), partial(self._delay_ended, queue)
+            queue.address,
+            state.name,
+            1 << state.place,
+            partial(self._lease_ended, queue),
+            partial(self._delay_ended, queue),
         )
-        group.errors = state.errors
         return group
 
-    def _restore_standing(self, queue: Queue, group: Group, item: Leased | Entries | Keys) -> None:
-        if isinstance(item, Leased):
+    def _restore_standing(self, queue: Queue, group: Group, item: Errors | Leased | Entries | Keys) -> None:
+        if isinstance(item, Errors):
+            group.errors.update(item.errors)
+        elif isinstance(item, Leased):
             for message_id, epoch, attempt, until, consumer in item.leases:
                 message = queue.messages[message_id]
                 lease = Delivery(message_id, epoch, self.generation, message, attempt, until, consumer)
@@ -234,7 +248,7 @@ def _message_state(message: Message) -> MessageState:
         message.deliver_at,
         message.expires_at,
         message.enqueued_at,
-        message.pending,
+        message.pending if message.pending < _WIDE else message.pending.to_bytes(GROUPS_MAX // 8 + 1, "big"),
     )
 
 
@@ -251,12 +265,14 @@ def _message(state: MessageState) -> Message:
         state.expires_at,
         state.id,
         state.enqueued_at,
-        state.pending,
+        state.pending if isinstance(state.pending, int) else int.from_bytes(state.pending, "big"),
     )
 
 
 def _dump_group(group: Group) -> Iterator[Item]:
-    yield GroupState(group.name, group.bit, group.errors)
+    yield GroupState(group.name, group.bit.bit_length() - 1)
+    for errors in _parts(group.errors.items()):
+        yield Errors(errors)
     for leases in _parts(group.leased.values()):
         yield Leased([(d.id, d.epoch, d.attempt, d.lease_until, d.consumer) for d in leases])
     parked = {ranked[2] for held in group.held.values() for ranked in held.parked if _live(group, ranked)}

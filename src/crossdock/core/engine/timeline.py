@@ -50,15 +50,15 @@ class Timeline(Generic[T]):
         self.rank = rank
         self.scheduled = NEVER
         self.timer = 0
-        self._in_order: deque[T] = deque()
+        self._in_order: deque[tuple[int, T]] = deque()
         self._rest: list[tuple[int, int, T]] = []
         self._serial = 0
 
     def add(self, item: T) -> None:
-        """Add one item."""
+        """Add one item. When its time changes it is to be added again; where it stood before it counts no more."""
         due = self._due(item)
-        if not self._in_order or due >= self._due(self._in_order[-1]):
-            self._in_order.append(item)
+        if not self._in_order or due >= self._in_order[-1][0]:
+            self._in_order.append((due, item))
         else:
             self._serial += 1
             heapq.heappush(self._rest, (due, self._serial, item))
@@ -72,32 +72,35 @@ class Timeline(Generic[T]):
     def pop_due(self, now: int) -> list[T]:
         """Take out the live items that are due."""
         due: list[T] = []
-        while self._in_order and self._due(self._in_order[0]) <= now:
-            self._take(self._in_order.popleft(), due)
+        while self._in_order and self._in_order[0][0] <= now:
+            at, item = self._in_order.popleft()
+            if self._counts(at, item):
+                due.append(item)
         while self._rest and self._rest[0][0] <= now:
-            self._take(heapq.heappop(self._rest)[2], due)
+            at, _, item = heapq.heappop(self._rest)
+            if self._counts(at, item):
+                due.append(item)
         return due
 
-    def _take(self, item: T, into: list[T]) -> None:
-        if self._live(item):
-            into.append(item)
+    def _counts(self, at: int, item: T) -> bool:
+        return self._live(item) and self._due(item) == at
 
     def next_due(self) -> int:
         """When the first live item falls due, NEVER without any."""
-        while self._in_order and not self._live(self._in_order[0]):
+        while self._in_order and not self._counts(*self._in_order[0]):
             self._in_order.popleft()
-        while self._rest and not self._live(self._rest[0][2]):
+        while self._rest and not self._counts(self._rest[0][0], self._rest[0][2]):
             heapq.heappop(self._rest)
-        first = self._due(self._in_order[0]) if self._in_order else NEVER
+        first = self._in_order[0][0] if self._in_order else NEVER
         return min(first, self._rest[0][0]) if self._rest else first
 
     def pop_first(self) -> T | None:
         """Take out the first live item, None without any."""
         if self.next_due() == NEVER:
             return None
-        if self._rest and (not self._in_order or self._rest[0][0] < self._due(self._in_order[0])):
+        if self._rest and (not self._in_order or self._rest[0][0] < self._in_order[0][0]):
             return heapq.heappop(self._rest)[2]
-        return self._in_order.popleft()
+        return self._in_order.popleft()[1]
 
     def trim(self, live: int) -> None:
         """Drop dead items where they outnumber the `live` ones. Amortised O(1)."""
@@ -107,6 +110,6 @@ class Timeline(Generic[T]):
             self._in_order.clear()
             self._rest.clear()
         else:
-            self._in_order = deque(item for item in self._in_order if self._live(item))
-            self._rest = [ranked for ranked in self._rest if self._live(ranked[2])]
+            self._in_order = deque(each for each in self._in_order if self._counts(*each))
+            self._rest = [ranked for ranked in self._rest if self._counts(ranked[0], ranked[2])]
             heapq.heapify(self._rest)

@@ -39,6 +39,16 @@ class Views(Registry):
         queue = self._queues.get(address)
         return queue is not None and not queue.guarded
 
+    def group_count(self, address: Address) -> int:
+        """How many groups the queue has; 0 when there is none."""
+        queue = self._queues.get(address)
+        return 0 if queue is None else len(queue.groups)
+
+    def stored(self, address: Address) -> int:
+        """How many messages the queue stores; 0 when there is none."""
+        queue = self._queues.get(address)
+        return 0 if queue is None else len(queue.messages)
+
     def has_group(self, address: Address, group: str) -> bool:
         """Whether there are such a queue and such a group of it."""
         queue = self._queues.get(address)

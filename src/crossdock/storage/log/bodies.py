@@ -90,8 +90,11 @@ class Bodies:
         return True
 
     def paged(self, place: Place, index: int, size: int) -> bytes:
-        """What stands for a body in the log. To the engine it is a body as any other: it has a length."""
-        return cast(bytes, Paged(self, place, index, size))
+        """What stands for a body in the log. To the engine it is a body as any other: it has a length.
+
+        An empty one needs nothing of the log, and nobody would see by `paged_bytes` that it has to be read.
+        """
+        return cast(bytes, Paged(self, place, index, size)) if size else b""
 
     def filled(self, message: Message, read: Read) -> Message:
         """The message with its body: the same object when it has it. Raises StoreUnavailable for a damaged record."""

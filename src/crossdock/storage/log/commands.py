@@ -9,6 +9,7 @@ from collections.abc import Container, Sequence
 import msgspec
 from msgspec import Struct
 
+from crossdock.core.errors import InvalidArgument
 from crossdock.core.model import Headers, Message, Receipt, Settings
 
 FORMAT = 1
@@ -171,7 +172,17 @@ Command = (
     | Redrive
 )
 
-encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def encode(command: Command) -> bytes:
+    """A command in bytes. Raises InvalidArgument for text or numbers that cannot be kept."""
+    try:
+        return _encode(command)
+    except (UnicodeEncodeError, OverflowError, TypeError) as error:
+        raise InvalidArgument("arguments", str(error), "must be what a store can keep") from error
+
+
 decode = msgspec.msgpack.Decoder(Command).decode
 """Raises msgspec.DecodeError."""
 

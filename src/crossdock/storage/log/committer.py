@@ -6,18 +6,21 @@ gathers. So callers share a sync, and nobody waits for a timer.
 
 import asyncio
 import logging
-import os
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
+from typing import TypeVar, TypeVarTuple, Unpack
 
-from crossdock.core.errors import StoreFailed, StoreUnavailable
+from crossdock.core.errors import QueueClosed, StoreFailed
 from crossdock.storage.wal.wal import Run, is_full
 
 from .journal import Journal
 
 _log = logging.getLogger("crossdock.storage")
+
+Args = TypeVarTuple("Args")
+T = TypeVar("T")
 
 LOOK_SECONDS = 0.5
 """How often a store on a full disk looks for room."""
@@ -32,15 +35,16 @@ class Committer:
 
     def __init__(self, journal: Journal, reached: Callable[[str], None], committed: Callable[[bool], None]) -> None:
         self.lock = threading.Lock()
-        self.failure: StoreFailed | None = None
+        self.failure = ""
         """Why the store accepts nothing any more: the disk failed, and what it holds is known after a restart only."""
+        self.synced = journal.appended
+        """How many records of the journal are durable."""
         self._journal = journal
         self._reached = reached
         self._committed = committed
         self._waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
         self._work: SimpleQueue[None] = SimpleQueue()
         self._ending = False
-        self._process = os.getpid()
         self._full = False
         self._thread = threading.Thread(target=self._live, name="crossdock-log", daemon=True)
         self._thread.start()
@@ -54,8 +58,6 @@ class Committer:
         future: asyncio.Future[None] = asyncio.Future(loop=loop)
         waiting = self._waiting.get(loop)
         if waiting is None:
-            if os.getpid() != self._process:
-                raise StoreUnavailable("the store was opened before a fork: open one in each process")
             waiting = self._waiting[loop] = []
             self._work.put(None)
         waiting.append(future)
@@ -63,9 +65,29 @@ class Committer:
 
     def stop(self) -> None:
         """Commit what was appended and end. Blocks."""
-        self._ending = True
+        with self.lock:
+            self._ending = True
         self._work.put(None)
         self._thread.join()
+
+    def check(self) -> None:
+        """Raise what every verb is refused with now: closed, failed. With the lock held."""
+        if self.failure:
+            raise StoreFailed(self.failure)
+        if self._ending:
+            raise QueueClosed("the store is closing")
+
+    def fail(self, error: Exception) -> None:
+        """Accept nothing any more: what is in memory and what is in the log may differ now.
+
+        What failed is never tried again. The system may have dropped what it could not write, and then a second sync
+        would succeed (F15).
+        """
+        if not self.failure:
+            self.failure = (
+                f"the log cannot be written: {error}. The outcome of the last calls is unknown; restart to go on"
+            )
+            _log.critical("%s", self.failure, exc_info=None if isinstance(error, OSError) else error)
 
     # In the thread
 
@@ -81,48 +103,39 @@ class Committer:
     def _commit(self) -> None:
         with self.lock:
             waiting, self._waiting = self._waiting, {}
-            runs = self._take()
+            runs = self._try(self._journal.take) or []
+            appended = self._journal.appended
         if runs:
-            self._write(runs)
+            self._try(self._write, runs, appended)
         for loop, futures in waiting.items():
             try:
                 loop.call_soon_threadsafe(self._answer, futures)
             except RuntimeError:
                 continue  # The loop is closed: nobody waits there any more.
-        if (runs or self._full) and self.failure is None:
-            self._prepare()
-            self._committed(self._full)
+        if runs or self._full:
+            self._try(self._prepare)
+            self._try(self._committed, self._full)
 
-    def _take(self) -> list[Run]:
-        if self.failure is not None:
-            return []
+    def _try(self, step: Callable[[Unpack[Args]], T], *args: *Args) -> T | None:
+        """Do a step of a commit, unless the store has failed; whatever goes wrong in it fails the store."""
+        if self.failure:
+            return None
         try:
-            return self._journal.take()
+            return step(*args)
         except Exception as error:
-            self._fail(error)
-            return []
+            self.fail(error)
+            return None
 
-    def _fail(self, error: Exception) -> None:
-        """Accept nothing any more. What failed is never tried again: the system may have dropped what it could not
-        write, and then a second sync would succeed (F15).
-        """
-        self.failure = StoreFailed(
-            f"the log cannot be written: {error}. The outcome of the last calls is unknown; restart to go on"
-        )
-        _log.critical("%s", self.failure, exc_info=None if isinstance(error, OSError) else error)
-
-    def _write(self, runs: list[Run]) -> None:
-        wal, bodies = self._journal.wal, self._journal.bodies
-        try:
-            self._reached("before-write")
-            wal.commit(runs)
-            self._reached("after-sync")
-        except Exception as error:
-            self._fail(error)
-            return
-        if bodies.unwritten:
+    def _write(self, runs: list[Run], appended: int) -> None:
+        wal, unwritten = self._journal.wal, self._journal.bodies.unwritten
+        self._reached("before-write")
+        wal.commit(runs)
+        self.synced = appended
+        self._reached("after-sync")
+        if unwritten:
             with self.lock:
-                bodies.written(wal.is_written)
+                for place in [place for place in unwritten if wal.is_written(place)]:
+                    del unwritten[place]
 
     def _prepare(self) -> None:
         """Allocate room ahead, so that no caller has to."""
@@ -131,8 +144,7 @@ class Committer:
             journal.wal.prepare(journal.reserve.for_all)
         except OSError as error:
             if not is_full(error):
-                self._fail(error)
-                return
+                raise
             if not self._full:
                 _log.warning("the disk is full, messages are refused: %s", error)
             self._full = True
@@ -149,7 +161,7 @@ class Committer:
                 begun = self._journal.make_do()
         except OSError as error:
             if not is_full(error):
-                self._fail(error)
+                raise
             return
         if begun:
             self._work.put(None)
@@ -159,7 +171,7 @@ class Committer:
         for future in futures:
             if future.done():
                 continue
-            if self.failure is None:
+            if not self.failure:
                 future.set_result(None)
             else:
-                future.set_exception(self.failure)
+                future.set_exception(StoreFailed(self.failure))

@@ -19,13 +19,13 @@ from crossdock.storage.wal.disk import Disk, RealDisk
 from crossdock.storage.wal.wal import Wal
 
 from .commands import FORMAT
-from .opening import FIRST_SEGMENT, clear_away, read_log
+from .opening import FIRST_SEGMENT, clear_away, clear_unfinished, read_log
 from .snapshot import Head, snapshot_name, write_snapshot
 
 COMPACT_AFTER_BYTES = 64 * 1024 * 1024
 """So much in whole segments, or as much as the last snapshot has, makes a new snapshot worth its while."""
 RETRY_SECONDS = 2.0
-"""Pause after a compaction that failed."""
+"""Shortest pause after a compaction that failed."""
 
 _log = logging.getLogger("crossdock.storage")
 
@@ -36,6 +36,10 @@ def compact(disk: Disk, segment: int) -> list[int]:
     Returns the segments before it that are still needed: they hold bodies. Raises StoreUnavailable, OSError.
     """
     state = read_log(disk, memory_bytes=0, stop=segment)
+    first = state.recovery.record_after(segment)
+    if first is None or first.sequence != state.recovery.sequence + 1:
+        # Only what comes next says that all of it was read: a damaged end looks like an unfinished write (F12, F40).
+        raise StoreUnavailable(f"segment {segment} does not go on where the segments before it end: one is damaged")
     head = Head(FORMAT, state.recovery.sequence, state.defaults)
     return write_snapshot(disk, segment, head, state.engine.dump(), str(os.getpid()))
 
@@ -63,7 +67,9 @@ class Compactor:
         if not enough or time.monotonic() < self._not_before:
             return
         if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._work, name="crossdock-compactor", daemon=True)
+            self._thread = threading.Thread(
+                target=self._work, args=(self._wal.written.number,), name="crossdock-compactor", daemon=True
+            )
             self._thread.start()
 
     def stop(self) -> None:
@@ -75,19 +81,21 @@ class Compactor:
         if self._thread is not None:
             self._thread.join()
 
-    def _work(self) -> None:
-        segment = self._wal.written.number
+    def _work(self, segment: int) -> None:
         began = time.monotonic()
         try:
+            for _ in clear_unfinished(self._disk):
+                pass  # of an attempt that failed; no other is under way
             needed = self._compact(segment)
             if needed is None:
                 return
-            clear_away(self._disk, segment, needed)
             self._snapshot = segment
+            clear_away(self._disk, segment, needed)
             with closing(self._disk.open(snapshot_name(segment))) as file:
                 self._enough = max(COMPACT_AFTER_BYTES, file.size())
-        except (OSError, StoreUnavailable) as error:
-            self._not_before = time.monotonic() + RETRY_SECONDS
+        except (OSError, StoreUnavailable, ValueError) as error:
+            took = time.monotonic() - began
+            self._not_before = time.monotonic() + max(RETRY_SECONDS, 10 * took)
             _log.warning("the log was not compacted, which is tried again: %s", error)
         else:
             _log.info("compacted the log", extra={"segment": segment, "seconds": time.monotonic() - began})
@@ -98,7 +106,8 @@ class Compactor:
             if self._stopped:
                 return None
             process = self._process = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", __name__, str(self._folder), str(segment)],
+                [sys.executable, "-P", "-m", __name__, str(self._folder), str(segment)],
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 stdin=subprocess.PIPE,  # open for as long as we live: it ends when that does
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

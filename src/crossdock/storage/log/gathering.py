@@ -12,15 +12,13 @@ RECORD_BYTES_MAX = BYTES_MAX + 8 * MESSAGES_MAX + 1024
 class Gathering:
     """What is gathered for one queue at one time. The engine gets it with the next command, or the next commit."""
 
-    __slots__ = ("address", "bytes", "first_id", "messages", "now")
+    __slots__ = ("address", "bytes", "messages", "now")
 
     def __init__(self, address: Address, now: int) -> None:
         self.address = address
         self.now = now
         self.messages: list[Message] = []
         self.bytes = 0
-        self.first_id = 0
-        """Id of the first message, once the engine has them."""
 
     def takes(self, address: Address, now: int, size: int) -> bool:
         """Whether a message may be added."""

@@ -18,7 +18,7 @@ from . import commands
 from .bodies import Bodies
 from .commands import encode, fields_of, pairs
 from .gathering import BYTES_MAX, MESSAGES_MAX, RECORD_BYTES_MAX, Gathering
-from .reserve import MESSAGE_BYTES, Reserve
+from .reserve import Reserve
 
 
 class Journal:
@@ -63,9 +63,12 @@ class Journal:
 
     def make_do(self) -> bool:
         """See `Wal.make_do`. A segment that was begun has its first command, so that the one before it is whole."""
+        if self._gathering is not None:
+            self._end_gathering(self._gathering)
         self.reserve.count()
         begun = self.wal.make_do(self.reserve.for_all)
         if begun:
+            self.engine.run_due(self.engine.now)
             self._append(encode(commands.Tick(self.engine.now)))
         return begun
 
@@ -98,18 +101,22 @@ class Journal:
             fields = [fields_of(message) for message in messages]
             bodies = [each[0] for each in fields]
             command = encode(commands.SendAll(now, self.engine.last_id, *address, fields))
-        self._room(len(command), reserve.for_all + count * MESSAGE_BYTES)
+        self._room(len(command), reserve.for_all + reserve.of(count * self._readers(address)))
         result = self.engine.send(address, messages, now)
-        self._append_bodies(command, messages, sum(map(len, bodies)))
+        self._append_bodies(command, address, messages, sum(map(len, bodies)))
         return result
 
-    def _append_bodies(self, command: bytes, messages: Sequence[Message], size: int) -> None:
+    def _append_bodies(self, command: bytes, address: Address, messages: Sequence[Message], size: int) -> None:
         """Append the record of messages, and page their bodies where memory is full."""
         self.appended += 1
-        self.reserve.sent(len(messages))
+        self.reserve.sent(len(messages) * self._readers(address))
         offset = self.wal.append(command)
         if not self.bodies.fit(size):
             self.bodies.page(messages, Place(self.wal.segment.number, offset), command)
+
+    def _readers(self, address: Address) -> int:
+        """How often a message of the queue will be handed out, at the least."""
+        return self.engine.group_count(address) or 1
 
     def gather(self, address: Address, message: Message, now: int) -> Gathering | None:
         """Send one message together with others, if it is a usual one: nothing but a short body, to a queue that takes
@@ -131,7 +138,7 @@ class Journal:
         """Begin to gather, with room for all that may come."""
         keep = self.reserve.for_all
         now = self.at(now, keep)
-        self._room(RECORD_BYTES_MAX, keep + MESSAGES_MAX * MESSAGE_BYTES)
+        self._room(RECORD_BYTES_MAX, keep + self.reserve.of(MESSAGES_MAX * self._readers(address)))
         gathering = self._gathering = Gathering(address, now)
         return gathering
 
@@ -139,11 +146,10 @@ class Journal:
         """Give engine and log what was gathered. Neither can refuse it."""
         self._gathering = None
         messages = gathering.messages
-        gathering.first_id = self.engine.last_id + 1
         bodies = [message.body for message in messages]
         command = encode(commands.Send(gathering.now, self.engine.last_id, *gathering.address, bodies))
         self.engine.send(gathering.address, messages, gathering.now)
-        self._append_bodies(command, messages, gathering.bytes)
+        self._append_bodies(command, gathering.address, messages, gathering.bytes)
 
     def receive(
         self,
@@ -157,18 +163,24 @@ class Journal:
         default_lease: int = DEFAULT_LEASE_MS,
     ) -> list[Delivery]:
         """See Store."""
-        engine = self.engine
-        keep = self.reserve.for_answers
+        engine, reserve = self.engine, self.reserve
+        known = engine.has_group(address, group)
+        keep = reserve.for_answers if known else self._for_one_more(address)
         now = self.at(now, keep)
         command = encode(
             commands.Receive(now, engine.epoch, *address, group, limit, lease, consumer, auto_ack, default_lease)
         )
         self._room(len(command), keep)
-        known = engine.has_group(address, group)
         taken = engine.receive(address, group, limit, lease, now, consumer, auto_ack, default_lease)
         if taken or not known:
             self._append(command)
+        if not known:
+            reserve.count()
         return taken
+
+    def _for_one_more(self, address: Address) -> int:
+        """Room to keep when a group is made: it gets everything that is stored."""
+        return self.reserve.for_all + self.reserve.of(self.engine.stored(address))
 
     def ack(self, address: Address, group: str, receipts: Sequence[Receipt], now: int) -> Failures:
         """See Store."""
@@ -198,7 +210,7 @@ class Journal:
         """See Store."""
         now = self.at(now, 0)
         answer = commands.Reject(now, *address, group, pairs(receipts), error)
-        command = self._room_to_answer(answer, 0)
+        command = self._room_to_answer(answer, self.reserve.for_answers if error else 0)  # for a text no room was kept
         return self._answered(answer, command, receipts, self.engine.reject(address, group, receipts, now, error))
 
     def extend(self, address: Address, group: str, receipts: Sequence[Receipt], lease: int, now: int) -> Failures:
@@ -276,10 +288,11 @@ class Journal:
         """See Store."""
         now = self.at(now)
         command = encode(commands.CreateGroup(now, *address, group))
-        self._room(len(command), self.reserve.for_all)
+        self._room(len(command), self._for_one_more(address))
         created = self.engine.create_group(address, group, now)
         if created:
             self._append(command)
+            self.reserve.count()
         return created
 
     def delete_group(self, address: Address, group: str, now: int) -> bool:

@@ -61,8 +61,9 @@ class Life:
 
     def end(self) -> None:
         """Commit what was appended, give everything back."""
-        self.committer.stop()
-        self._compactor.stop()
-        if self.committer.failure is None:
+        try:
+            self.committer.stop()
+            self._compactor.stop()
             self.journal.wal.close()
-        self._disk.close()
+        finally:
+            self._disk.close()

@@ -108,6 +108,10 @@ def open_journal(disk: Disk, state: State, now: int, defaults: Settings, segment
         salt = state.engine.generation & 0xFFFFFFFF
     wal = Wal(disk, state.recovery, salt, segment_bytes)
     journal = Journal(state.engine, wal, state.bodies)
-    journal.opened(now, defaults)
-    wal.commit(journal.take())
+    try:
+        journal.opened(now, defaults)
+        wal.commit(journal.take())
+    except BaseException:
+        wal.close()
+        raise
     return journal

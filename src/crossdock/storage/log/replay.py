@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from crossdock.core.engine import Engine
-from crossdock.core.errors import CrossdockError, StoreUnavailable
+from crossdock.core.errors import StoreUnavailable
 from crossdock.core.model import Message, Plain, Receipt
 from crossdock.storage.wal.segment import Place
 
@@ -30,8 +30,9 @@ class Replay:
                 self._send(command, [Message(*fields) for fields in command.messages], place)
             else:
                 _REST[type(command)](self, command)
-        except CrossdockError as error:
-            raise StoreUnavailable(f"the log does not fit the engine at {place}: {error}") from error
+        except Exception as error:
+            # Not only refusals: an engine that is not the one of the log may fail in any way.
+            raise StoreUnavailable(f"the log does not fit the engine at {place}: {error!r}") from error
 
     def _send(self, command: commands.Send | commands.SendAll, messages: Sequence[Message], place: Place) -> None:
         self._expect(command.before, self._engine.last_id)

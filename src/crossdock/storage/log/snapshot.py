@@ -82,7 +82,11 @@ def write_snapshot(disk: Disk, number: int, head: Head, items: Iterable[Item], w
         disk.remove(name)  # its room is wanted by others
         raise
     disk.rename(name, snapshot_name(number))
-    disk.sync()
+    try:
+        disk.sync()
+    except OSError:
+        disk.remove(snapshot_name(number))  # its name may be gone with the power: nobody must rely on it (F14, F15)
+        raise
     return sorted(segments)
 
 
@@ -138,8 +142,9 @@ class Snapshot:
         item: Item = self._decode(payload)
         if isinstance(item, Messages):
             for message in item.messages:
-                segment, offset, index, size = message.body
-                message.body = self._bodies.paged(Place(segment, offset), index, size)
+                if message.body:  # an empty one is in no segment
+                    segment, offset, index, size = message.body
+                    message.body = self._bodies.paged(Place(segment, offset), index, size)
         return item
 
     def _damaged(self) -> StoreUnavailable:

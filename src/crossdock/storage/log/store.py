@@ -7,14 +7,15 @@ One process owns the folder. Any number of loops of that process may use the sto
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from msgspec.structs import replace
 
 from crossdock.core.engine import Engine
-from crossdock.core.errors import Failures, QueueClosed, StoreUnavailable
+from crossdock.core.errors import CrossdockError, Failures, QueueClosed, StoreUnavailable
 from crossdock.core.limits import DEFAULT_LEASE_MS
 from crossdock.core.model import (
     Address,
@@ -71,9 +72,17 @@ class LogStore:
 
     async def open(self, now: int) -> None:
         """See Store."""
-        self._life = await asyncio.to_thread(
-            Life, self._path, now, self._defaults, self._memory_bytes, self._segment_bytes, self._failpoint
+        opening = asyncio.ensure_future(
+            asyncio.to_thread(
+                Life, self._path, now, self._defaults, self._memory_bytes, self._segment_bytes, self._failpoint
+            )
         )
+        try:
+            self._life = await asyncio.shield(opening)
+        except asyncio.CancelledError:  # the thread goes on, and would keep the folder (F41)
+            with suppress(StoreUnavailable):  # nobody is left to be told
+                await asyncio.to_thread((await opening).end)
+            raise
         self._process = os.getpid()
 
     async def close(self) -> None:
@@ -89,23 +98,34 @@ class LogStore:
     # How a verb runs
 
     def _open(self) -> Life:
-        life = self._life
-        if life is None:
+        if self._life is None:
             raise QueueClosed("the store is not open")
-        if life.committer.failure is not None:
-            raise life.committer.failure
-        return life
+        if os.getpid() != self._process:  # before anything else: in a fork the lock may be held for ever
+            raise StoreUnavailable("the store was opened before a fork: open one in each process")
+        return self._life
+
+    @contextmanager
+    def _using(self) -> Iterator[Life]:
+        """The life of the store, its lock held. Any error but a refusal may leave memory ahead of the log: the end."""
+        life = self._open()
+        with life.committer.lock:
+            life.committer.check()
+            try:
+                yield life
+            except CrossdockError:
+                raise
+            except Exception as error:
+                life.committer.fail(error)
+                raise
 
     async def _change(self, verb: Callable[[Journal], T], address: Address, sent: int = 0) -> T:
         """Run a verb that may change something; returns when the change is durable."""
-        life = self._open()
-        journal, committer = life.journal, life.committer
-        with committer.lock:
-            appended = journal.appended
-            try:
-                result = verb(journal)
-            finally:
-                durable = committer.durable() if journal.appended != appended else None
+        durable = None
+        with self._using() as life:
+            result = verb(life.journal)
+            # Also what others have appended and is not synced yet: the answer may rest on it.
+            if life.journal.appended != life.committer.synced:
+                durable = life.committer.durable()
         if self._changed is not None:
             self._changed(address, sent)
         if durable is not None:
@@ -114,13 +134,11 @@ class LogStore:
 
     async def _look(self, now: int, verb: Callable[[Engine, int], T]) -> T:
         """Run a verb that only looks."""
-        life = self._open()
-        with life.committer.lock:
-            return verb(life.journal.engine, life.journal.at(now))
+        with self._using() as life:
+            return verb(life.journal.engine, life.journal.at(now, 0))
 
-    async def _whole(self, found: list[Holder]) -> list[Holder]:
-        """What is to leave the store, with bodies that are in the log alone read back."""
-        life = self._open()
+    async def _whole(self, life: Life, found: list[Holder]) -> list[Holder]:
+        """What is to leave the store, with bodies that are in the log alone read back. Works after the life's end."""
         if not life.journal.bodies.paged_bytes:
             return found
         return await asyncio.to_thread(_fill, life.journal, found)
@@ -149,25 +167,27 @@ class LogStore:
         return await self._change(lambda journal: journal.delete_group(address, group, now), address)
 
     async def send(self, address: Address, messages: Sequence[Message], now: int) -> SendResult:
-        # Like `_change`, by hand: this is the verb that programs call message by message.
-        life = self._life
-        if life is None or life.committer.failure is not None:
-            life = self._open()
+        # As with `_using`, by hand: this is the verb that programs call message by message.
+        life = self._open()
         committer, journal = life.committer, life.journal
         committer.lock.acquire()
         try:
+            committer.check()
             gathering = journal.gather(address, messages[0], now) if len(messages) == 1 else None
             if gathering is None:
                 result = journal.send(address, messages, now)
-            else:
-                index = len(gathering.messages) - 1
             durable = committer.durable()
+        except CrossdockError:
+            raise
+        except Exception as error:
+            committer.fail(error)
+            raise
         finally:
             committer.lock.release()
         if self._changed is not None:
             self._changed(address, len(messages))
         await durable
-        return result if gathering is None else SendResult([gathering.first_id + index], [])
+        return result if gathering is None else SendResult([messages[0].id], [])
 
     async def receive(
         self,
@@ -180,11 +200,17 @@ class LogStore:
         auto_ack: bool = False,
         default_lease: int = DEFAULT_LEASE_MS,
     ) -> list[Delivery]:
+        life = self._open()  # which may be closed, or fail, once the hand-out is durable
+        if auto_ack and life.journal.bodies.paged_bytes:
+            # A body that has to be read is read before the message is gone.
+            held = await self.receive(address, group, limit, lease, now, consumer, False, default_lease)
+            failures = await self.ack(address, group, held, now) if held else {}
+            return [delivery for index, delivery in enumerate(held) if index not in failures]
         deliveries = await self._change(
             lambda journal: journal.receive(address, group, limit, lease, now, consumer, auto_ack, default_lease),
             address,
         )
-        return await self._whole(deliveries)
+        return await self._whole(life, deliveries)
 
     async def ack(self, address: Address, group: str, receipts: Sequence[Receipt], now: int) -> Failures:
         return await self._change(lambda journal: journal.ack(address, group, receipts, now), address)
@@ -212,7 +238,8 @@ class LogStore:
         return await self._change(lambda journal: journal.extend(address, group, receipts, lease, now), address)
 
     async def peek(self, address: Address, group: str, limit: int, now: int) -> list[Peeked]:
-        return await self._whole(await self._look(now, lambda engine, now: engine.peek(address, group, limit, now)))
+        found = await self._look(now, lambda engine, now: engine.peek(address, group, limit, now))
+        return await self._whole(self._open(), found)
 
     async def browse(
         self,
@@ -224,11 +251,10 @@ class LogStore:
         descending: bool = False,
         state: State | None = None,
     ) -> list[Peeked]:
-        return await self._whole(
-            await self._look(
-                now, lambda engine, now: engine.browse(address, group, limit, now, after, descending, state)
-            )
+        found = await self._look(
+            now, lambda engine, now: engine.browse(address, group, limit, now, after, descending, state)
         )
+        return await self._whole(self._open(), found)
 
     async def message(self, address: Address, message_id: int, now: int) -> Message:
         found = await self._look(now, lambda engine, now: engine.message(address, message_id, now))

@@ -86,7 +86,8 @@ class RealFile:
 
     def allocate(self, size: int) -> None:
         if hasattr(os, "posix_fallocate"):
-            os.posix_fallocate(self._descriptor, 0, size)
+            old = self.size()  # only what is new: where the system cannot do it, the library writes to every block
+            os.posix_fallocate(self._descriptor, old, size - old)
             return
         for offset in range(self.size(), size, len(_ZEROS)):  # macOS has no such call
             self.write(offset, _ZEROS[: size - offset])
@@ -136,14 +137,20 @@ class RealDisk:
     def lock(self) -> None:
         self._lock = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            owner = os.pread(self._lock, 10, 0).decode(errors="replace").strip()
+            self._take_lock(self._lock)
+        except BaseException:
             self.close()
-            if error.errno in (errno.EAGAIN, errno.EACCES):
-                raise StoreUnavailable(f"{self.folder} is in use by process {owner or '?'}") from None
             raise
-        os.pwrite(self._lock, f"{os.getpid():<10}".encode(), 0)  # in place, which works on a full disk too
+
+    def _take_lock(self, lock: int) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            owner = os.pread(lock, 10, 0).decode(errors="replace").strip()
+            raise StoreUnavailable(f"{self.folder} is in use by process {owner or '?'}") from None
+        os.pwrite(lock, f"{os.getpid():<10}".encode(), 0)  # in place, which works on a full disk too
 
     def close(self) -> None:
         if self._lock is not None:

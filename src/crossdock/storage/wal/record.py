@@ -41,7 +41,9 @@ class Record(NamedTuple):
 
 
 def frame(payload: bytes, sequence: int, behind: int, salt: int) -> bytes:
-    """The record of a payload."""
+    """The record of a payload. Raises ValueError for one that could not be read back."""
+    if len(payload) > RECORD_BYTES_MAX:
+        raise ValueError(f"a record of {len(payload)} bytes is longer than {RECORD_BYTES_MAX}")
     checked = _CHECKED.pack(len(payload), behind, sequence)
     return MAGIC + zlib.crc32(payload, zlib.crc32(checked, salt)).to_bytes(4, "little") + checked + payload
 

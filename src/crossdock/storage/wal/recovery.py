@@ -7,7 +7,7 @@ from contextlib import closing
 from crossdock.core.errors import StoreUnavailable
 
 from .disk import Disk, File
-from .record import Record, end_of_data, records, stray_records
+from .record import Record, end_of_data, read_record, records, stray_records
 from .segment import Place, find_segments, segment_name
 
 
@@ -72,6 +72,14 @@ class Recovery:
                             f"the log is damaged: record {self.sequence + 1} had been durable and cannot be read at "
                             f"byte {self.end.offset} of {segment_name(self.end.segment, salt)}"
                         )
+
+    def record_after(self, segment: int) -> Record | None:
+        """The first record of the segment at which the pass stopped; None when there is none that is whole."""
+        salt = find_segments(self._disk).get(segment)
+        if salt is None:
+            return None
+        with closing(self._disk.open(segment_name(segment, salt))) as file:
+            return read_record(file.read, 0, salt)
 
     def cut(self) -> None:
         """Drop what is behind the end, and make durable what is before it: it may never have been synced (F12).

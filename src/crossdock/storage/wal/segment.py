@@ -1,11 +1,16 @@
 """The files of a log: numbered segments, and where in them a record is."""
 
 import re
+import threading
 from typing import NamedTuple
 
 from .disk import Disk, File
 
 _NAME = re.compile(r"segment-(\d{10})-([0-9a-f]{8})")
+
+
+class DiskFailed(OSError):
+    """A write or a sync failed for which there was room: whatever the reason, the log must not be used (F15)."""
 
 
 class Place(NamedTuple):
@@ -21,9 +26,10 @@ class Segment:
     `position` is where the next record goes, `allocated` how far there is room, `written` how far bytes were written.
     """
 
-    __slots__ = ("allocated", "file", "number", "position", "written")
+    __slots__ = ("_lock", "allocated", "file", "number", "position", "written")
 
     def __init__(self, number: int, file: File, position: int = 0) -> None:
+        self._lock = threading.Lock()
         self.number = number
         self.file = file
         self.position = position
@@ -32,14 +38,18 @@ class Segment:
 
     def allocate(self, size: int) -> None:
         """Have room up to `size`. Raises OSError when the disk is full; then nothing has changed."""
-        if size > self.allocated:
-            self.file.allocate(size)
-            self.allocated = size
+        with self._lock:  # who appends and who prepares may both want room
+            if size > self.allocated:
+                self.file.allocate(size)
+                self.allocated = size
 
     def write(self, offset: int, data: bytes) -> None:
         """Write and sync. Raises OSError."""
-        self.file.write(offset, data)
-        self.file.sync()
+        try:
+            self.file.write(offset, data)
+            self.file.sync()
+        except OSError as error:
+            raise DiskFailed(error.errno, error.strerror) from error
         self.written = max(self.written, offset + len(data))
 
     def write_ahead(self, size: int) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from .disk import Disk
 from .record import HEADER, Record, frame, read_record
 from .recovery import Recovery
-from .segment import Place, Segment, segment_name
+from .segment import DiskFailed, Place, Segment, segment_name
 
 SEGMENT_BYTES = 16 * 1024 * 1024
 """A segment that is longer is followed by the next as soon as the disk has room for that."""
@@ -21,9 +21,12 @@ SPARE_BYTES = 4096
 """Room of a segment that is begun on a full disk, beyond what must stay free."""
 
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+
+
 def is_full(error: OSError) -> bool:
-    """Whether the disk has no room left, rather than failing."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    """Whether there is no room left, on the disk or in the system's tables; nothing that was promised has failed."""
+    return error.errno in _NO_ROOM and not isinstance(error, DiskFailed)
 
 
 class Run(NamedTuple):
@@ -64,7 +67,7 @@ class Wal:
         Raises OSError when the disk is too full for that.
         """
         if self.segment.position >= self.segment_bytes and self._next is not None:
-            self.segment, self._next = self._next, None
+            self._change_to(self._next)
         segment = self.segment
         end = segment.position + HEADER.size + payload_bytes + keep
         if end > segment.allocated:
@@ -72,6 +75,14 @@ class Wal:
                 segment.allocate(end + AHEAD_BYTES)
             except OSError:
                 segment.allocate(end)
+
+    def _change_to(self, following: Segment) -> None:
+        """Go on in the next segment, unless it has less room than is left here: that may be what is kept (F16)."""
+        try:
+            following.allocate(self.segment.allocated - self.segment.position)
+        except OSError:
+            return
+        self.segment, self._next = following, None
 
     def append(self, payload: bytes) -> int:
         """Take a record for which there is room. Returns its offset in the current segment."""
@@ -138,7 +149,10 @@ class Wal:
             segment.allocated = needed
         if segment.position < AHEAD_BYTES:
             return False
-        self.segment, self._next = self._next or self._new_segment(segment.number + 1, keep + SPARE_BYTES), None
+        if self._next is None:
+            self._next = self._new_segment(segment.number + 1, keep + SPARE_BYTES)
+        self._next.allocate(keep)
+        self.segment, self._next = self._next, None
         return True
 
     def _new_segment(self, number: int, size: int) -> Segment:
@@ -147,12 +161,16 @@ class Wal:
         segment = Segment(number, self.disk.create(name))
         try:
             segment.allocate(size)
-            segment.file.sync()
-            self.disk.sync()
         except OSError:
             segment.file.close()
             self.disk.remove(name)
             raise
+        try:
+            segment.file.sync()
+            self.disk.sync()
+        except OSError as error:
+            segment.file.close()
+            raise DiskFailed(error.errno, error.strerror) from error
         return segment
 
     def is_written(self, place: Place) -> bool:
