@@ -88,7 +88,7 @@ def answer_before_the_write() -> None:
 
 
 def compact_here() -> None:
-    """Most lives are too short for a process to start in: compact in the thread, so that it is killed at every stage."""
+    """Most lives are too short for a process to start in: compact in the thread, and be killed at every stage."""
     Compactor._compact = lambda compactor, segment: compaction.compact(  # type: ignore[method-assign]
         compactor._disk, segment
     )
