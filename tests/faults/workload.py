@@ -83,7 +83,7 @@ async def drain(path: Path) -> list[Delivered]:
             before = len(found)
             for queue in queues:
                 for group in (await queue.stats()).groups:
-                    if deliveries := await queue.group(group).receive(100):
+                    if deliveries := await queue.group(group).receive(100, lease="1m"):
                         found += [seen(delivery) for delivery in deliveries]
                         assert await queue.group(group).ack(deliveries) == {}
             assert len(found) > before, "messages are stored that no group gets"

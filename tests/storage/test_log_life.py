@@ -17,6 +17,7 @@ from crossdock.core.errors import LeaseLost, MessageNotFound, QueueClosed, Store
 from crossdock.core.model import Message, Plain, Settings
 from crossdock.core.policy import DEFAULTS
 from crossdock.storage.log import LogStore, commands
+from crossdock.storage.log.compaction import compact
 from crossdock.storage.log.snapshot import Head, write_snapshot
 from crossdock.storage.wal.disk import RealDisk, RealFile
 
@@ -207,6 +208,28 @@ async def test_bodies_beyond_the_budget_come_back_by_every_verb(store: LogStore)
     assert store._life.journal.bodies.paged_bytes == 0
     with pytest.raises(MessageNotFound):
         await store.message(Q, 7, 3)
+
+
+async def test_an_empty_body_beyond_the_budget_comes_back_too(tmp_path: Path) -> None:
+    """Nothing of it is in the log alone, also once it comes from a snapshot."""
+    folder = tmp_path / "log"
+    store = LogStore(folder, memory_bytes=0, segment_bytes=1)
+    await store.open(1)
+    await store.create_queue(Q, Settings(), 1)
+    for message in (Plain(b""), Message(b"", headers={"k": "v"})):
+        await store.send(Q, [message], 2)
+    assert [each.message.body for each in await store.receive(Q, "g", 10, 5, 3)] == [b"", b""]
+    assert store._life is not None
+    wal = store._life.journal.wal
+    sent_in = wal.written.number
+    while wal.written.number == sent_in:  # the thread that commits begins the next
+        await store.update_queue(Q, Settings(), 3)
+    await store.close()
+    assert compact(RealDisk(folder), wal.written.number) == []
+    store = LogStore(folder, memory_bytes=0)
+    await store.open(10)
+    assert [each.message.body for each in await store.receive(Q, "g", 10, 0, 10)] == [b"", b""]
+    await store.close()
 
 
 async def test_a_log_of_another_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """T1: every store agrees with the engine on whatever Hypothesis makes up."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from crossdock.storage.log.snapshot import find_snapshots
 from crossdock.storage.memory import MemoryStore
 from crossdock.storage.sqlite import SqliteStore
 from crossdock.storage.wal.disk import RealDisk
+from crossdock.storage.wal.record import MAGIC
 from crossdock.storage.wal.segment import find_segments, segment_name
 from crossdock.testing.machine import StoreMachine, store_machine
 
@@ -18,8 +20,10 @@ from crossdock.testing.machine import StoreMachine, store_machine
 def tight_log_store(folder: Path) -> LogStore:
     """Hardly any body stays in memory, segments are short, and each opening finds a new snapshot if it can."""
     disk = RealDisk(folder / "log")
-    begun = [number for number, salt in find_segments(disk).items() if disk.open(segment_name(number, salt)).read(0, 1)]
-    newest = begun[-1] if begun else 0
+    newest = 0
+    for number, salt in find_segments(disk).items():
+        with closing(disk.open(segment_name(number, salt))) as file:
+            newest = number if file.read(0, len(MAGIC)) == MAGIC else newest
     if newest > max(find_snapshots(disk), default=1):
         clear_away(disk, newest, compact(disk, newest))
     return LogStore(folder / "log", memory_bytes=2, segment_bytes=512)
