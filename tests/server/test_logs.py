@@ -9,7 +9,7 @@ import pytest
 
 from crossdock.config import Secret
 from crossdock.core.errors import QueueNotFound
-from crossdock.server.logs import LogObserver, configure
+from crossdock.server.logs import Format, LogObserver, configure
 
 
 class Terminal(io.StringIO):
@@ -51,6 +51,26 @@ def test_exception_is_on_its_line() -> None:
         logging.getLogger("crossdock.x").exception("failed")
     (line,) = stream.getvalue().splitlines()
     assert "ValueError: a\nb" in json.loads(line)["exception"]
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_half_a_character_loses_no_line(form: Format, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file name that is not UTF-8 has one, and then the exception that names it."""
+    stream = io.StringIO()
+    configure("info", form, stream)
+    try:
+        raise ValueError("no file \udc80")
+    except ValueError as error:
+        logging.getLogger("crossdock.x").exception("failed: %s", error, extra={"key": Secret("x"), "queue": "\ud800"})
+    text = stream.getvalue()
+    assert "failed: no file \\udc80" in text
+    assert "ValueError: no file \\udc80" in text
+    assert "***" in text
+    assert text.encode()
+    assert capsys.readouterr().err == "", "logging complains there of a record that it lost"
+    if form == "json":
+        (line,) = text.splitlines()
+        assert json.loads(line)["queue"] == "\ud800"
 
 
 def test_traceback_on_the_console_shows_no_variables() -> None:

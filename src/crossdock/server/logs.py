@@ -1,5 +1,6 @@
 """What the logs look like. The code logs through `logging`; here its records become lines, one each."""
 
+import json
 import logging
 import os
 import sys
@@ -64,7 +65,10 @@ class LogObserver:
 
 
 def _json(event: MutableMapping[str, Any], **_: object) -> str:
-    return msgspec.json.encode(event, enc_hook=repr).decode()
+    try:
+        return msgspec.json.encode(event, enc_hook=repr).decode()
+    except UnicodeEncodeError:  # Half a character, from a handler's exception perhaps: written as an escape.
+        return json.dumps(event, default=repr, separators=(",", ":"))
 
 
 def _printable(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
