@@ -54,7 +54,7 @@ class Ticker:
         try:
             sent = await self._patience.insist(partial(self._send_once, tick), "tick", told, until)
         except CrossdockError as error:
-            if self._connection.closed:
+            if self._patience.is_final(error):
                 raise
             _log.error("tick missed", extra=told | {"error": str(error)})
         else:

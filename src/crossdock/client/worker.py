@@ -16,7 +16,7 @@ from crossdock.core.model import DEFAULT_GROUP
 from .aio import Connection, connect
 from .bodies import Body
 from .schedule import Schedule
-from .worker_handler import Function, Handler
+from .worker_handler import Function, Handler, check_queue
 from .worker_life import Life
 
 T = TypeVar("T")
@@ -70,6 +70,8 @@ class Worker:
         Raises InvalidArgument, also for a second handler of the same queue and group.
         """
 
+        check_queue(queue)  # Now: `@worker.handler` without parentheses would decorate nothing.
+
         def register(function: F) -> F:
             self._check_idle()
             handler = Handler(function, queue, group, concurrency, lease, retry)
@@ -119,17 +121,22 @@ class Worker:
     async def serve(self) -> None:
         """The same in a running event loop, without the signals. Cancelled, it gives back what handlers still have."""
         self._check_idle()
+        life = self._life = Life(self._handlers, self._schedules, self.connection, self._grace, self._clock)
         try:
             await self.connection
-            self._life = Life(self._handlers, self._schedules, self.connection, self._grace, self._clock)
-            await self._life.run()
+            await life.run()
         finally:
-            self._life = None
-            if self._closes:
-                await self.connection.close()
+            try:
+                if self._closes:
+                    await self.connection.close()
+            finally:
+                self._life = None
 
     def stop(self) -> None:
-        """Take nothing new, let handlers finish within `grace`, give the rest back. Returns at once, in any thread."""
+        """Take nothing new, let handlers finish within `grace`, give the rest back. Returns at once, in any thread.
+
+        A worker that does not run, or not yet, is not stopped by it.
+        """
         life = self._life
         if life is not None:
             life.loop.call_soon_threadsafe(life.stopping.set)

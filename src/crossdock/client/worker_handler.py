@@ -34,7 +34,6 @@ class Handler:
     ) -> None:
         if not callable(function) or inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise InvalidArgument("handler", function, "must be a function or coroutine function")
-        check_name("queue", queue.removesuffix(DEAD_LETTER_SUFFIX) if isinstance(queue, str) else queue)
         self.function = function
         self.waits = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
         """Whether it is a coroutine function."""
@@ -62,6 +61,11 @@ class Handler:
         except BaseException as error:  # Whatever it was, the thread goes on to the next message.
             return error
         return None
+
+
+def check_queue(queue: object) -> None:
+    """Raise InvalidArgument for what cannot name a queue; a derived dead-letter name can."""
+    check_name("queue", queue.removesuffix(DEAD_LETTER_SUFFIX) if isinstance(queue, str) else queue)
 
 
 def error_text(error: BaseException) -> str:

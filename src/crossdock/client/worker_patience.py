@@ -4,8 +4,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from crossdock.broker import AsyncRuntime
-from crossdock.core.errors import CrossdockError, RateLimited
+from crossdock.broker import AsyncRuntime, Broker
+from crossdock.core.errors import CrossdockError, RateLimited, StoreFailed
 
 from .aio import Connection
 
@@ -40,7 +40,7 @@ class Patience:
     async def insist(self, step: Callable[[], Awaitable[T]], doing: str, told: Extra, until: int | None = None) -> T:
         """Do `step` until it is answered; `doing` and `told` go to the log with each failure.
 
-        Raises the failure once the clock has reached `until`, or when the connection was closed here.
+        Raises the failure once the clock has reached `until`, or when it is final.
         """
         pause = PAUSE_MS_MIN
         while True:
@@ -48,12 +48,21 @@ class Patience:
                 return await step()
             except CrossdockError as error:
                 now = self.clock.now()
-                if self._connection.closed or (until is not None and now >= until):
+                if self.is_final(error) or (until is not None and now >= until):
                     raise
                 _log.warning("%s failed, will try again", doing, extra={**told, "error": str(error)})
                 at = now + max(round(pause * (1 - self._runtime.random() / 2)), _asked_for(error))
             await self.sleep_until(at if until is None else min(at, until))
             pause = min(2 * pause, PAUSE_MS_MAX)
+
+    def is_final(self, error: CrossdockError) -> bool:
+        """Whether no further try can succeed: the connection is closed, or the disk failed under a store in here.
+
+        A server whose disk failed is started again; a store in this process is not opened again.
+        """
+        return self._connection.closed or (
+            isinstance(error, StoreFailed) and isinstance(self._connection.transport, Broker)
+        )
 
 
 def _asked_for(error: CrossdockError) -> int:
