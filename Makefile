@@ -5,7 +5,7 @@ BIN := .venv/bin
 DEV := .venv/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench campaign clean
+.PHONY: help run test lint format protos bench campaign clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ format: $(DEV) ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --quiet --fix-only .
 	@$(BIN)/ruff format --quiet .
 
+protos: $(DEV) ## Make the Python code of the protobuf messages
+	@$(BIN)/python tools/protos.py
+
 bench: $(DEV) ## Measure throughput and latency, with the raw limit beside each number
 	@$(BIN)/crossdock bench $(or $(ARGS),--versus)
 
@@ -40,7 +43,7 @@ clean: ## Remove .venv, caches and build output; ./data and ./campaigns stay
 
 # Both installs are editable, so that they can share .venv and neither goes stale.
 .venv/.installed: pyproject.toml tools/install.sh
-	@tools/install.sh -e .
+	@tools/install.sh -e '.[grpc]'
 	@touch $@
 
 $(DEV): pyproject.toml tools/install.sh

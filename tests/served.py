@@ -6,16 +6,19 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import httpx
 
-from crossdock.config import Config, Http, Secret
+from crossdock.config import Config, Grpc, Http, Secret, Ws
 from crossdock.server import Server
 
 STOP_SECONDS = 30
+ONE_DOOR = {"CROSSDOCK_GRPC": "off", "CROSSDOCK_WS": "off"}
+"""The doors of a server under test that are not asked for: their ports may be taken."""
 
 
 class Served:
@@ -23,7 +26,8 @@ class Served:
 
     def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
         command = [sys.executable, "-m", "crossdock", "serve", "--log-format", "json", *arguments]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("CROSSDOCK_")} | environ
+        env = {name: value for name, value in os.environ.items() if not name.startswith("CROSSDOCK_")}
+        env |= ONE_DOOR | environ
         self.log: list[dict[str, Any]] = []
         self.process = subprocess.Popen(
             command, cwd=folder, env=env, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE
@@ -67,33 +71,47 @@ class Served:
 
 
 class ServerThread:
-    """A server on a free port in a thread of its own."""
+    """A server on free ports in a thread of its own. Its other doors than HTTP open when they are asked for."""
 
-    def __init__(self, store: str, api_key: str = "", rate: float = 0) -> None:
+    def __init__(
+        self,
+        store: str,
+        api_key: str = "",
+        rate: float = 0,
+        ws: Ws = Ws(),  # noqa: B008
+        grpc: Grpc = Grpc(),  # noqa: B008
+    ) -> None:
         http = Http(port=0, api_key=Secret(api_key), rate_limit=rate, rate_burst=1)
-        self._config = Config(store=store, http=http)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._config = Config(store=store, http=http, ws=ws, grpc=grpc)
+        self._started: Future[list[str]] = Future()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self.url = ""
+        self.ws_url = ""
+        self.grpc_url = ""
 
     def __enter__(self) -> "ServerThread":
         self._thread.start()
-        self._server = self._call(self._start())
-        (self.url,) = self._server.urls
+        urls = self._started.result(30)
+        self.url = urls[0]
+        self.grpc_url = next((url for url in urls if url.startswith("grpc")), "")
+        self.ws_url = next((url for url in urls if url.startswith("ws")), "")
         return self
 
-    async def _start(self) -> Server:
+    async def _serve(self) -> None:
+        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
         server = Server(self._config)
-        await server.start()
-        return server
-
-    def _call(self, step: Any) -> Any:
-        return asyncio.run_coroutine_threadsafe(step, self._loop).result(30)
+        try:
+            await server.start()
+        except BaseException as error:
+            self._started.set_exception(error)
+            raise
+        self._started.set_result(server.urls)
+        await self._stopping.wait()
+        await server.stop()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._call(self._server.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(30)
-        self._loop.close()
+        assert not self._thread.is_alive()

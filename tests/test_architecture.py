@@ -24,7 +24,7 @@ ARROWS = {
     # and its own store's modules, see OWN_PARTS
     "storage": ["storage.base", "storage.folders", "storage.wal", "core"],
     "broker": ["broker", "storage.base", "core"],
-    "doors": ["broker", "storage.base", "wire", "core"],  # and its own door's modules
+    "doors": ["doors.shared", "broker", "storage.base", "wire", "core"],  # and its own door's modules
     "client": ["client", "config", "broker", "storage", "wire", "core"],  # an embedded connection opens its own store
     "": ["", "client", "core"],
     "config": ["config", "broker", "storage.base", "core"],
@@ -55,11 +55,15 @@ PACKAGES = {
     "cronsim": ["client.schedule"],
     "cyclopts": ["cli"],
     "dotenv": ["config"],
+    "google": ["wire.protos", "doors.grpc", "client"],
+    "grpc": ["doors.grpc", "client"],
+    "grpc_health": ["doors.grpc"],
+    "grpc_reflection": ["doors.grpc"],
     "hdrh": ["bench"],
     "httptools": ["doors.http"],
     "hypothesis": ["testing"],
     "msgspec": [""],
-    "prometheus_client": ["doors.http", "server"],
+    "prometheus_client": ["doors.grpc", "doors.http", "doors.shared", "doors.websocket", "server.collector"],
     "pytest": ["testing"],
     "pytest_asyncio": ["testing"],
     "rich": ["cli"],
@@ -67,6 +71,7 @@ PACKAGES = {
     "structlog": ["server"],
     "uvicorn": ["doors.http", "server"],
     "uvloop": ["server", "bench"],
+    "websockets": ["doors.websocket"],
     "yaml": ["config"],
 }
 """Where each third-party package may be imported; "" is everywhere. What is not listed may be imported nowhere."""
@@ -85,7 +90,10 @@ AMBIENT_ALLOWED = [
     "storage.log",  # the generation of a new log; how long its own work took
     "storage.memory",  # the generation of a store's life
     "storage.sqlite",  # the generation of a new file
-    "doors.http",  # request ids
+    "doors.grpc",  # latencies
+    "doors.http",  # latencies
+    "doors.shared",  # request ids
+    "doors.websocket",  # latencies
     "bench",  # measures durations
 ]
 """Who may read a clock or draw a random number; everyone else is given `now` and numbers."""

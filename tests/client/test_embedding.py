@@ -24,6 +24,7 @@ def _no_gomq(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("settings", "text"),
     [
+        ({"defaults": [1]}, r"defaults must be a dict, got \[1\]"),
         ({"defaults": {"color": "red"}}, "defaults must be among lease, max_attempts, backoff, ttl"),
         ({"defaults": {"dead_letter": "d"}}, "defaults must be among lease"),
         ({"defaults": {"ttl": "soon"}}, "ttl must be a duration"),
@@ -40,6 +41,13 @@ def _no_gomq(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_makes_no_sense_is_refused(connect: Any, settings: Any, text: str) -> None:
     with pytest.raises(InvalidArgument, match=text):
         connect("memory://", **settings)
+
+
+@CONNECTS
+@pytest.mark.parametrize("url", [7, b"memory://", Path("jobs.db"), ["memory://"]], ids=repr)
+def test_a_url_is_text(connect: Any, url: Any) -> None:
+    with pytest.raises(InvalidArgument, match="url must be text"):
+        connect(url)
 
 
 @CONNECTS

@@ -1,4 +1,4 @@
-"""The HTTP transport against a real server: each verb does what the broker's does, each error comes back as itself."""
+"""The transports to a server: each verb does what the broker's does, each error comes back as itself."""
 
 import pickle
 from collections.abc import AsyncIterator, Iterator
@@ -7,6 +7,9 @@ import pytest
 
 from crossdock.client.http import HttpTransport
 from crossdock.client.http_errors import told_error
+from crossdock.client.opening import opener
+from crossdock.client.transport import Transport
+from crossdock.config import Grpc, Ws
 from crossdock.core.errors import (
     AccessDenied,
     CrossdockError,
@@ -32,16 +35,21 @@ def server() -> Iterator[ServerThread]:
         yield running
 
 
-@pytest.fixture
-async def mq(server: ServerThread) -> AsyncIterator[HttpTransport]:
-    """A transport to a server with the queue q."""
-    transport = await HttpTransport(server.url).open()
-    assert await transport.create_queue(Q) is True
-    yield transport
-    await transport.close()
+@pytest.fixture(params=["http", "ws", "grpc"])
+async def mq(request: pytest.FixtureRequest) -> AsyncIterator[Transport]:
+    """A transport to a server with the queue q alone."""
+    ws, grpc = Ws(enabled=request.param == "ws", port=0), Grpc(enabled=request.param == "grpc", port=0)
+    with ServerThread("memory://", ws=ws, grpc=grpc) as server:
+        url = server.ws_url or server.grpc_url or server.url
+        transport = await opener(url, None)()
+        if request.param != "http":
+            await transport.delete_queue(("default", "default"))
+        assert await transport.create_queue(Q) is True
+        yield transport
+        await transport.close()
 
 
-async def test_message_comes_out_as_it_went_in(mq: HttpTransport) -> None:
+async def test_message_comes_out_as_it_went_in(mq: Transport) -> None:
     sent = Message(bytes(range(256)), {"h": "é"}, priority=-3, ttl=60_000, dedup_id="d", ordering_key="k", delay=0)
     assert (await mq.send(Q, [sent, Message(b"1"), Message(b"")])).ids == [1, 2, 3]
     first, *_ = got = await mq.receive(Q, limit=10, lease=60_000, consumer="c")
@@ -56,20 +64,20 @@ async def test_message_comes_out_as_it_went_in(mq: HttpTransport) -> None:
     assert await mq.message(Q, 1) == message
 
 
-async def test_batch_is_sent_whole_or_not_at_all(mq: HttpTransport) -> None:
+async def test_batch_is_sent_whole_or_not_at_all(mq: Transport) -> None:
     assert (await mq.send(Q, [Message(b"a", dedup_id="d"), Message(b"a", dedup_id="d")])).duplicates == [1]
     with pytest.raises(DedupConflict, match="'d'"):
         await mq.send(Q, [Message(b"c"), Message(b"b", dedup_id="d")])
     assert (await mq.stats(Q)).stored == 1
 
 
-async def test_large_batch_passes(mq: HttpTransport) -> None:
+async def test_large_batch_passes(mq: Transport) -> None:
     body = b"\xff" * 1024 * 1024
     assert len((await mq.send(Q, [Message(body) for _ in range(16)])).ids) == 16
     assert [each.message.body == body for each in await mq.receive(Q, limit=16)] == [True] * 16
 
 
-async def test_deliveries_are_answered_and_stale_receipts_named(mq: HttpTransport) -> None:
+async def test_deliveries_are_answered_and_stale_receipts_named(mq: Transport) -> None:
     await mq.send(Q, [Message(b"%d" % n) for n in range(5)])
     a, b, c, d, e = await mq.receive(Q, limit=5, lease=60_000)
     assert await mq.extend(Q, "default", [a, b], 120_000) == {}
@@ -96,7 +104,7 @@ async def test_deliveries_are_answered_and_stale_receipts_named(mq: HttpTranspor
     assert dead.message.headers["x-error"] == "never"
 
 
-async def test_receive_waits_and_finds_nothing_or_everything_leased(mq: HttpTransport) -> None:
+async def test_receive_waits_and_finds_nothing_or_everything_leased(mq: Transport) -> None:
     assert await mq.receive(Q, wait=1) == []
     await mq.send(Q, [Message(b"x")])
     assert len(await mq.receive(Q, lease=60_000, wait=20_000)) == 1
@@ -104,13 +112,13 @@ async def test_receive_waits_and_finds_nothing_or_everything_leased(mq: HttpTran
     assert await mq.receive(Q, wait=1) == []
 
 
-async def test_auto_ack_leaves_nothing(mq: HttpTransport) -> None:
+async def test_auto_ack_leaves_nothing(mq: Transport) -> None:
     await mq.send(Q, [Message(b"x")])
     assert len(await mq.receive(Q, auto_ack=True)) == 1
     assert (await mq.stats(Q)).stored == 0
 
 
-async def test_browse_pages_in_both_orders_and_peek_in_delivery_order(mq: HttpTransport) -> None:
+async def test_browse_pages_in_both_orders_and_peek_in_delivery_order(mq: Transport) -> None:
     await mq.send(Q, [Message(b"%d" % n, priority=-n) for n in range(4)])
     await mq.receive(Q, lease=60_000)
     assert [each.message.id for each in await mq.browse(Q, limit=2, after=1)] == [2, 3]
@@ -119,7 +127,7 @@ async def test_browse_pages_in_both_orders_and_peek_in_delivery_order(mq: HttpTr
     assert [each.message.id for each in await mq.peek(Q, limit=9)] == [3, 2, 1]
 
 
-async def test_queues_groups_and_settings(mq: HttpTransport) -> None:
+async def test_queues_groups_and_settings(mq: Transport) -> None:
     settings = Settings(
         lease=1_500, max_attempts=9, backoff=0, ttl=86_400_000, dead_letter="", dedup_window=1, max_messages=5
     )
@@ -139,7 +147,7 @@ async def test_queues_groups_and_settings(mq: HttpTransport) -> None:
     assert await mq.queues("default") == ["q"]
 
 
-async def test_messages_are_deleted_and_redriven_by_id_or_all(mq: HttpTransport) -> None:
+async def test_messages_are_deleted_and_redriven_by_id_or_all(mq: Transport) -> None:
     await mq.send(Q, [Message(b"%d" % n) for n in range(5)])
     assert await mq.delete_messages(Q, []) == 0
     assert await mq.delete_messages(Q, [1, 77]) == 1
@@ -151,7 +159,7 @@ async def test_messages_are_deleted_and_redriven_by_id_or_all(mq: HttpTransport)
     assert await mq.delete_messages(Q) == 4
 
 
-async def test_each_error_comes_back_as_itself(mq: HttpTransport) -> None:
+async def test_each_error_comes_back_as_itself(mq: Transport) -> None:
     nowhere = ("default", "nowhere")
     with pytest.raises(QueueNotFound, match="queue 'nowhere' does not exist"):
         await mq.send(nowhere, [Message(b"")])
@@ -174,13 +182,13 @@ async def test_each_error_comes_back_as_itself(mq: HttpTransport) -> None:
 
 
 @pytest.mark.parametrize("name", ["a/b", "..", "", "q?x=1", "q#", "q/../r"])
-async def test_hostile_name_stays_here(mq: HttpTransport, name: str) -> None:
+async def test_hostile_name_stays_here(mq: Transport, name: str) -> None:
     with pytest.raises(InvalidArgument, match="queue must be"):
         await mq.stats(("default", name))
 
 
-async def test_other_namespace_is_refused(mq: HttpTransport) -> None:
-    with pytest.raises(InvalidArgument, match="namespace must be 'default' over HTTP"):
+async def test_other_namespace_is_refused(mq: Transport) -> None:
+    with pytest.raises(InvalidArgument, match=r"namespace must be 'default' over (HTTP|gRPC)"):
         await mq.stats(("other", "q"))
     with pytest.raises(InvalidArgument, match="namespace"):
         await mq.queues("other")

@@ -14,6 +14,7 @@ from crossdock import InvalidArgument, Queue, QueueClosed, QueueNotFound, StoreU
 from crossdock.broker.runtime import ThreadWaiter
 from crossdock.client.http import HttpTransport
 from crossdock.client.http_member import HttpMember
+from crossdock.config import Grpc, Ws
 from crossdock.core import model
 from desk import turns, waiting
 from served import ServerThread
@@ -21,12 +22,13 @@ from served import ServerThread
 PATIENCE = 30.0
 
 
-@pytest.fixture(params=["memory", "sqlite", "http"])
+@pytest.fixture(params=["memory", "sqlite", "http", "ws", "grpc"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A URL for each transport that there is."""
-    if request.param == "http":
-        with ServerThread("memory://") as server:
-            yield server.url
+    if request.param in ("http", "ws", "grpc"):
+        ws, grpc = Ws(enabled=request.param == "ws", port=0), Grpc(enabled=request.param == "grpc", port=0)
+        with ServerThread("memory://", ws=ws, grpc=grpc) as server:
+            yield server.ws_url or server.grpc_url or server.url
     else:
         yield "memory://" if request.param == "memory" else f"sqlite:///{tmp_path}/queues.db"
 
@@ -155,6 +157,36 @@ def test_the_close_waits_for_answers(place: str) -> None:
     assert mq.closed
 
 
+def test_the_close_waits_no_longer_for_who_leaves(place: str) -> None:
+    mq = crossdock.connect(place)
+    orders = mq.queue("orders")
+    orders.send("a")
+    subscription = orders.subscribe()
+    next(subscription)
+    closing = threading.Thread(target=mq.close, args=(PATIENCE,), daemon=True)
+    closing.start()
+    while next(subscription, None) is not None:  # until the close has begun
+        pass
+    subscription.close()
+    closing.join(PATIENCE / 2)
+    assert not closing.is_alive()
+
+
+async def test_while_it_closes_nothing_new_is_taken_and_waits_end(mq: aio.Connection) -> None:
+    orders = mq.queue("orders")
+    await orders.send("a")
+    held = await anext(orders.subscribe())
+    waits = await waiting(orders.receive(wait=PATIENCE))
+    closing = await waiting(mq.close(timeout=PATIENCE))
+    assert await waits == []
+    for new in (orders.send("b"), orders.receive(), orders.subscribe()):
+        with pytest.raises(QueueClosed):
+            await new
+    assert not closing.done()
+    await held.ack()
+    await closing
+
+
 def test_the_close_gives_up_waiting(place: str) -> None:
     mq = crossdock.connect(place)
     orders = mq.queue("orders")
@@ -274,7 +306,23 @@ async def test_a_cancelled_wait_keeps_the_subscription(mq: aio.Connection) -> No
 async def test_closing_one_that_never_began_does_nothing(mq: aio.Connection) -> None:
     subscription = mq.queue("orders").subscribe()
     await subscription.close()
-    assert await mq.queues() == []
+    async with subscription:
+        assert await anext(subscription, None) is None
+    assert [delivery async for delivery in subscription] == []
+    assert "orders" not in await mq.queues()
+
+
+async def test_one_that_is_closed_while_it_begins_never_begins(mq: aio.Connection) -> None:
+    orders = mq.queue("orders")
+    await orders.send("a")
+    subscription = orders.subscribe()
+    first = asyncio.ensure_future(anext(subscription, None))
+    await asyncio.sleep(0)
+    await subscription.close()
+    await first  # It may have got the message before it was closed.
+    assert await anext(subscription, None) is None
+    stats = await orders.stats()
+    assert (stats.ready, stats.leased) == (1, 0)
 
 
 # Over HTTP alone
@@ -304,7 +352,37 @@ async def test_a_member_that_is_closed_while_it_waits_for_the_server() -> None:
         assert await waits[0] is None
         await transport.close(1_000)
         assert await waits[1] is None
-        assert transport._members == set()
+        assert transport._members._members == set()
+
+
+@pytest.mark.parametrize("leaves", ["cancelled", "closed"])
+async def test_what_comes_while_its_consumer_leaves_is_not_lost(leaves: str) -> None:
+    """F10: the answer of the server and the end of the wait in one turn of the loop."""
+    arrives = asyncio.get_running_loop().create_future()
+    returned: list[model.Delivery] = []
+
+    async def receive(limit: int) -> list[model.Delivery]:
+        await arrives
+        return [model.Delivery(1, 1, 1, model.Message(b"a"), 1, 1_000)]
+
+    async def give_back(deliveries: Sequence[model.Delivery]) -> None:
+        returned.extend(deliveries)
+
+    member = HttpMember(1, False, receive, give_back, lambda member: None)
+    asks = await waiting(member.next())
+    arrives.set_result(None)
+    await asyncio.sleep(0)
+    if leaves == "closed":
+        await member.close()
+        assert await asks is None
+        assert [delivery.id for delivery in returned] == [1]
+    else:
+        asks.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asks
+        delivery = await member.next()
+        assert delivery is not None
+        assert delivery.id == 1
 
 
 async def test_leases_that_cannot_be_given_back_are_told_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,9 +9,21 @@ from typing import Any
 
 import pytest
 
-from crossdock import InvalidArgument, QueueClosed, RateLimited, Received, Reject, StoreUnavailable, Worker, aio
-from crossdock.broker import Broker
+import crossdock
+from crossdock import (
+    InvalidArgument,
+    QueueClosed,
+    RateLimited,
+    Received,
+    Reject,
+    StoreFailed,
+    StoreUnavailable,
+    Worker,
+    aio,
+)
+from crossdock.broker import AsyncRuntime, Broker
 from crossdock.client.worker_handler import error_text
+from crossdock.client.worker_patience import Patience
 from crossdock.core.errors import Failures
 from crossdock.core.model import Address, Delivery, Done
 from crossdock.storage.memory import MemoryStore
@@ -370,11 +382,12 @@ class Fickle(MemoryStore):
     def __init__(self) -> None:
         super().__init__()
         self.failing: set[str] = set()
+        self.failure: StoreUnavailable = StoreUnavailable("the disk is away")
         self.heard: set[str] = set()
 
     def _check(self, verb: str) -> None:
         if verb in self.failing:
-            raise StoreUnavailable("the disk is away")
+            raise self.failure
 
     def receive(self, *args: Any, **kwargs: Any) -> Done[list[Delivery]]:
         self._check("receive")
@@ -530,6 +543,32 @@ async def test_worker_ends_when_its_connection_is_closed(mq: aio.Connection, log
         await task
 
 
+async def test_disk_that_failed_under_its_store_ends_the_worker(
+    fickle: tuple[Fickle, aio.Connection], log: Log
+) -> None:
+    """F15: only who opens the store again can go on, so whoever runs the worker is to start it again."""
+    store, mq = fickle
+    sent = await mq.queue("orders").send("x")
+    store.failure = StoreFailed("the disk failed")
+    worker = at_work(mq)
+
+    @worker.handler("orders")
+    async def handle(message: Received) -> None:
+        store.failing = {"ack", "receive"}
+
+    with pytest.raises(StoreFailed, match="the disk failed"):
+        await worker.serve()
+    assert await log.attempts(1) == {sent: [("orders", 1, "unknown")]}
+
+
+async def test_server_whose_disk_failed_is_waited_for() -> None:
+    async with aio.connect("http://127.0.0.1:9") as mq:
+        patience = Patience(AsyncRuntime(), mq)
+        assert not patience.is_final(StoreFailed("the disk failed"))
+        await mq.close()
+        assert patience.is_final(StoreUnavailable("cannot reach the server"))
+
+
 async def test_fault_of_the_store_ends_the_worker(slow: aio.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     def receive(*args: object) -> None:
         raise ZeroDivisionError
@@ -656,6 +695,26 @@ async def test_handler_may_stop_its_worker_and_the_worker_may_run_again(log: Log
     worker.stop()  # does nothing
 
 
+async def test_stop_while_the_store_is_opened(log: Log) -> None:
+    asked, opens = asyncio.Event(), asyncio.Event()
+
+    async def open_late() -> Broker:
+        asked.set()
+        await opens.wait()
+        return Broker(MemoryStore(), AsyncRuntime())
+
+    async with asyncio.timeout(30):
+        worker = Worker(aio.Connection(open_late, "default"))
+        worker.handler("orders")(lambda message: None)
+        serving = asyncio.create_task(worker.serve())
+        await asked.wait()
+        worker.stop()
+        opens.set()
+        await serving
+    assert [record["event"] for record in log.records] == ["working", "stopping", "stopped"]
+    await worker.connection.close()
+
+
 def test_run_in_a_thread_of_its_own(tmp_path: Path) -> None:
     worker, seen = Worker(f"sqlite:///{tmp_path}/jobs.db"), []
 
@@ -734,6 +793,14 @@ def test_terms_that_cannot_be_kept_are_refused(options: dict[str, Any], told: st
         worker.handler(**({"queue": "orders"} | options))(lambda message: None)
 
 
+def test_handler_without_its_queue_is_refused_at_once() -> None:
+    worker: Any = Worker("memory://")
+    with pytest.raises(InvalidArgument, match="queue must be 1 to 200 letters"):
+
+        @worker.handler
+        def handle(message: Received) -> None: ...
+
+
 @pytest.mark.parametrize("function", [None, 7, generator, async_generator])
 def test_handler_must_be_a_function(function: Any) -> None:
     with pytest.raises(InvalidArgument, match="handler must be a function or coroutine function"):
@@ -751,6 +818,8 @@ def test_queue_has_one_handler_in_a_group() -> None:
 def test_bad_url_and_grace_are_refused() -> None:
     with pytest.raises(InvalidArgument, match="store must"):
         Worker("redis://localhost")
+    with crossdock.connect("memory://") as blocking, pytest.raises(InvalidArgument, match="url must be text"):
+        Worker(blocking)  # type: ignore[arg-type]
     with pytest.raises(InvalidArgument, match="grace must be a duration"):
         Worker("memory://", grace="soon")
 

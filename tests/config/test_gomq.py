@@ -63,6 +63,12 @@ def test_a_file_wins_over_gomqs_defaults_but_not_over_a_variable(tmp_path: Path)
     assert load({"GOMQ_STORAGE": "memory"}, folder=tmp_path).store == "memory://"
 
 
+def test_a_folder_alone_names_no_store(tmp_path: Path) -> None:
+    """Else the folder of a container image would put the queues that a file keeps on disk into memory."""
+    write(tmp_path, "store: log:///queues")
+    assert load({"GOMQ_DATA_DIR": "/data"}, folder=tmp_path).store == "log:///queues"
+
+
 def test_crossdocks_own_variables_and_flags_win(tmp_path: Path) -> None:
     environ = {"GOMQ_STORAGE": "disk", "GOMQ_MAX_RETRIES": "4", "CROSSDOCK_MAX_RETRY": "6"}
     assert load(environ, folder=tmp_path).max_attempts == 6

@@ -157,10 +157,16 @@ def test_named_file_that_is_missing_means_defaults_and_is_told(tmp_path: Path) -
     assert config.notes == ("configuration file gone.yml does not exist, defaults are used",)
 
 
-def test_grpc_that_is_asked_for_is_told_to_be_missing(tmp_path: Path) -> None:
-    write(tmp_path, "grpc: {enabled: true}")
-    (note,) = load({}, folder=tmp_path).notes
-    assert note.endswith("config.yml: grpc.enabled is true, but this version has no gRPC door")
+def test_grpc_stays_shut_where_it_is_not_installed_unless_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert load({}, folder=tmp_path).grpc.enabled
+    monkeypatch.setattr("crossdock.config.config.find_spec", lambda name: None)
+    config = load({}, folder=tmp_path)
+    assert not config.grpc.enabled
+    assert config.notes == ("the gRPC door stays shut: it needs the extra crossdock[grpc]",)
+    asked = load({}, {"grpc": "127.0.0.1:0"}, folder=tmp_path)
+    assert (asked.grpc.enabled, asked.grpc.port, asked.notes) == (True, 0, ())
 
 
 def test_loading_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

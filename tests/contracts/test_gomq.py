@@ -145,15 +145,16 @@ async def test_shutdown_returns_leases_at_the_deadline(api: Flavour, url: str) -
     """in-flight work finishes or its lease is returned"""
     mq = await api.connect(url)
     orders = await mq.queue("orders")
-    consumer = await orders.subscribe()
+    consumer = await orders.subscribe(lease="12h")
     await orders.send("a")
     held = await consumer.take()
     store = mq._it.transport.store
     closing = await asks(mq.close(timeout="30s"))
     while not closing.done():
-        api.clock.advance(10 * SECOND)
+        api.clock.advance(SECOND)
         await asyncio.sleep(0.001)
     await closing
+    assert api.clock.now() < held.lease_until * SECOND, "the lease has not ended by itself"
     with pytest.raises(QueueClosed):
         await held.ack()
     if url == "memory://":

@@ -18,13 +18,27 @@ from crossdock.config.keys import KEYS
 from crossdock.core import limits
 from crossdock.core.errors import CrossdockError
 from crossdock.core.model import Settings
+from crossdock.doors.grpc.metrics import collect as collect_grpc
 from crossdock.doors.http.errors import STATUSES
 from crossdock.doors.http.metrics import Snapshot, render
-from crossdock.server.server import CannotStart
+from crossdock.doors.websocket.door import PATHS
+from crossdock.doors.websocket.errors import NoMessage, TooManyUnanswered
+from crossdock.doors.websocket.metrics import collect as collect_ws
+from crossdock.server.collector import PrometheusCollector
+from crossdock.server.doors import CannotStart
+from crossdock.storage.memory import MemoryStore
+from crossdock.testing.clock import VirtualClock
+from crossdock.wire import ws
 from served import ServerThread
 
 REFERENCE = Path(__file__).parent.parent.parent / "docs" / "reference"
-OUTSIDE_HTTP = {"config_error", CannotStart.code, crossdock.bench.report.BenchFailed.code}
+OUTSIDE_HTTP = {
+    "config_error",
+    CannotStart.code,
+    crossdock.bench.report.BenchFailed.code,
+    NoMessage.code,
+    TooManyUnanswered.code,
+}
 """Codes of errors that no request can meet."""
 
 
@@ -83,7 +97,9 @@ def test_settings() -> None:
 
 
 def test_metrics() -> None:
-    rendered = render(Snapshot([], [], 0, 0)).decode()
+    verbs = PrometheusCollector(MemoryStore(), VirtualClock())
+    sources = [lambda: collect_grpc([], 0), lambda: collect_ws([], {}), verbs.metrics]
+    rendered = render(Snapshot([], [], 0, 0, sources)).decode()
     types = re.findall(r"^# TYPE (\S+) (\S+)$", rendered, re.MULTILINE)
     assert {name: cells[0] for name, cells in rows("metrics.md").items()} == dict(types)
 
@@ -101,6 +117,16 @@ def test_protected_routes_are_marked() -> None:
         for method, path, mark in re.findall(r"^\| `(\w+) (/[^`]+)`( \*)?", text_of("http-api.md"), re.MULTILINE):
             url = server.url + path.replace("{queue}", "q").replace("{message_id}", "1")
             assert (httpx.request(method, url).status_code == 401) == bool(mark), path
+
+
+def test_websocket_paths_queries_and_answers() -> None:
+    text = text_of("websocket-api.md")
+    assert re.findall(r"^## `(/ws/\w+)`$", text, re.MULTILINE) == list(PATHS)
+    queries = (ws.Publishing, ws.Consuming, ws.Subscribing, ws.Calling)
+    asked = {field.encode_name for kind in queries for field in msgspec.structs.fields(kind)}
+    assert {name for name in rows("websocket-api.md") if "{" not in name} == asked
+    tags = {str(kind.__struct_config__.tag) for kind in (ws.Ack, ws.Nack, ws.Reject, ws.Extend, ws.Credit)}
+    assert set(re.findall(r'^\| `\{"do":"(\w+)"', text, re.MULTILINE)) == tags
 
 
 def cli_commands(group: App, path: tuple[str, ...] = ()) -> Iterator[tuple[str, App]]:

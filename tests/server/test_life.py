@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from served import Served
+from served import ONE_DOOR, Served
 
 ANY = ("--http", "127.0.0.1:0")
 Serve = Callable[..., Served]
@@ -24,7 +24,8 @@ Serve = Callable[..., Served]
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`crossdock serve`, where it is expected to end by itself."""
     command = [sys.executable, "-m", "crossdock", "serve", *arguments]
-    return subprocess.run(command, cwd=folder, text=True, capture_output=True, timeout=30, check=False)
+    env = os.environ | ONE_DOOR
+    return subprocess.run(command, cwd=folder, env=env, text=True, capture_output=True, timeout=30, check=False)
 
 
 def begin_to_wait(served: Served, queue: str, group: str) -> tuple[threading.Thread, list[httpx.Response]]:
@@ -178,7 +179,8 @@ def test_second_signal_ends_at_once(serve: Serve) -> None:
 
 def test_people_are_told_where_and_what_to_try(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "crossdock", "serve", "--store", "memory://", *ANY, "--log-format", "console"]
-    with subprocess.Popen(command, cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, env=os.environ | ONE_DOOR, text=True, **pipes) as process:
         assert process.stdout is not None
         lines = []
         for line in process.stdout:

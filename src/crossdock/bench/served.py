@@ -44,7 +44,8 @@ def serve(store: str) -> Iterator[Served]:
     """`crossdock serve` on a free port, without any configuration but the store's."""
     if store.startswith(_SQLITE):
         store = f"{_SQLITE}{Path(store.removeprefix(_SQLITE)).absolute()}"
-    with _process("crossdock", "serve", "--store", store, "--http", "127.0.0.1:0", "--log-format", "json") as served:
+    doors = ("--http", "127.0.0.1:0", "--grpc", "off", "--ws", "off")
+    with _process("crossdock", "serve", "--store", store, *doors, "--log-format", "json") as served:
         yield served
 
 

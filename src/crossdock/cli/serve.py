@@ -27,9 +27,15 @@ def serve(
     http: Annotated[
         str | None, option("HTTP", "HOST:PORT of the HTTP door, port 0 for a free one, or off. Default: 127.0.0.1:8080")
     ] = None,
-    tls_cert: Annotated[
-        str | None, option("TLS_CERT", "Certificate chain (PEM); the HTTP door then speaks TLS")
+    grpc: Annotated[
+        str | None,
+        option("GRPC", "HOST:PORT of the gRPC door, port 0 for a free one, or off. Default: 127.0.0.1:50051"),
     ] = None,
+    ws: Annotated[
+        str | None,
+        option("WS", "HOST:PORT of the WebSocket door, port 0 for a free one, or off. Default: 127.0.0.1:8081"),
+    ] = None,
+    tls_cert: Annotated[str | None, option("TLS_CERT", "Certificate chain (PEM); the doors then speak TLS")] = None,
     tls_key: Annotated[str | None, option("TLS_KEY", "Key of the certificate (PEM)")] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"] | None, option("LOG_LEVEL", "What to log. Default: info")
@@ -43,12 +49,14 @@ def serve(
     given = {
         "store": store,
         "http": http,
+        "grpc": grpc,
+        "ws": ws,
         "tls.cert": tls_cert,
         "tls.key": tls_key,
         "log.level": log_level,
         "log.format": log_format,
     }
-    flags = {key: value for key, value in given.items() if value is not None}
+    flags = {key: value for key, value in given.items() if value}  # An empty variable counts as unset.
     settings = load(os.environ, flags, config)
     configure(settings.log_level, settings.log_format)
 
@@ -63,7 +71,7 @@ def serve(
 def _welcome(server: Server) -> str:
     lines = [f"store    {printable(server.config.store)}", f"promise  {server.level}"]
     lines += [f"open at  {url}" for url in server.urls]
-    if server.urls:
+    if server.config.http.enabled:
         key = ' -H "X-API-Key: $API_KEY"' if server.config.http.api_key else ""
         lines += ["", "Try it:", f"  curl -X POST{key} {server.urls[0]}/api/v1/orders/create"]
         lines += [

@@ -44,6 +44,10 @@ def embedding(
     url: str | None, defaults: Defaults | None, max_body_bytes: int | None, metrics_interval: Duration | None
 ) -> tuple[str, Embedding]:
     """The URL to connect to, and the settings, from the arguments of `connect`. Raises InvalidArgument."""
+    if url is not None and not isinstance(url, str):
+        raise InvalidArgument("url", url, "must be text")
+    if defaults is not None and not isinstance(defaults, dict):
+        raise InvalidArgument("defaults", defaults, "must be a dict")
     if url is not None and is_server(url):
         given = {"defaults": defaults, "max_body_bytes": max_body_bytes, "metrics_interval": metrics_interval}
         for name, value in given.items():
@@ -65,7 +69,7 @@ def embedding(
 
 def is_server(url: str) -> bool:
     """Whether a URL names a server rather than a store."""
-    return url.startswith(("http://", "https://"))
+    return url.startswith(("http://", "https://", "grpc://", "grpcs://", "ws://", "wss://"))
 
 
 def _from_environment() -> tuple[str, Embedding]:

@@ -1,14 +1,12 @@
 """The verbs of a broker elsewhere, through its HTTP door."""
 
-import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
 from typing import Literal
 
 from msgspec import Raw
 
-from crossdock.core.errors import Failures, InvalidArgument
+from crossdock.core.errors import Failures, InvalidArgument, QueueClosed
 from crossdock.core.ids import parse_receipt, receipt_text
 from crossdock.core.limits import CREDIT_MAX, DEFAULT_LEASE_MS, check_name, check_range
 from crossdock.core.model import (
@@ -34,6 +32,9 @@ from .base import SUBSCRIBE_WAIT_MS
 from .http_connection import HttpConnection, Reply
 from .http_errors import receipt_error
 from .http_member import HttpMember
+from .http_polls import Polls
+from .remote_member import RemoteMember
+from .remote_members import RemoteMembers
 
 ANONYMOUS = "anonymous"
 """The consumer that the server is told of where the caller names none."""
@@ -46,10 +47,12 @@ class HttpTransport:
     Every verb raises StoreUnavailable when the server does not answer, AccessDenied for a wrong key, RateLimited.
     """
 
+    _connection_to: type[HttpConnection] = HttpConnection
+
     def __init__(self, url: str, api_key: str | None = None) -> None:
-        self._http = HttpConnection(url, api_key)
-        self._members: set[HttpMember] = set()
-        self._answered = asyncio.Event()
+        self._http = self._connection_to(url, api_key)
+        self._members = RemoteMembers()
+        self._polls = Polls()
 
     async def open(self) -> "HttpTransport":
         """Make ready for requests. Whether the server answers shows at the first one."""
@@ -57,22 +60,15 @@ class HttpTransport:
         return self
 
     async def close(self, grace: int = 0) -> None:
-        """Members have up to `grace` ms to answer what they were given, before it is given back."""
-        if grace:
-            for member in tuple(self._members):
-                await member.end()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(grace / 1000):
-                    while not all(member.idle for member in self._members):
-                        self._answered.clear()
-                        await self._answered.wait()
-        for member in tuple(self._members):
-            await member.close()
+        """Take no new work and end every wait. Members have up to `grace` ms to answer what they were given."""
+        self._polls.close()
+        await self._members.close(grace)
         await self._http.close()
 
     # Messages
 
     async def send(self, address: Address, messages: Sequence[Message]) -> SendResult:
+        self._check_open()
         request = api.EnqueueBatch([_enqueue(message) for message in messages], "allOrNothing")
         stored = (await self._post(address, "/enqueue/batch", request)).read(api.BatchEnqueued)
         return SendResult(stored.ids, stored.duplicates)
@@ -94,27 +90,40 @@ class HttpTransport:
         default_lease: int = DEFAULT_LEASE_MS,
     ) -> list[Delivery]:
         """Where neither call nor queue says a lease, the server's default counts, not `default_lease`."""
+        self._check_open()
+        return await self._polls.run(self._dequeue(address, group, limit, lease, wait, consumer, auto_ack)) or []
+
+    async def _dequeue(
+        self, address: Address, group: str, limit: int, lease: int, wait: int, consumer: str, auto_ack: bool
+    ) -> list[Delivery]:
         request = api.Dequeue(group, consumer or ANONYMOUS, limit, _ms(lease), _ms(wait), auto_ack)
         reply = await self._http.call(
             "POST", f"{_path(address)}/dequeue", request, queue=address[1], wait=wait, expected=(409,)
         )
         if reply.status != 200:  # 204: there is nothing. 409: others of the group have it.
             return []
-        return [_delivery(each, consumer) for each in reply.read(api.DequeuedMany).messages]
+        return [delivery_of(each, consumer) for each in reply.read(api.DequeuedMany).messages]
 
     def join(
         self, address: Address, group: str, prefetch: int, lease: int = 0, consumer: str = "", auto_ack: bool = False
-    ) -> HttpMember:
+    ) -> RemoteMember:
         """See HttpMember: the messages that other members wait for are not shared out one by one."""
         check_range("prefetch", prefetch, 1, CREDIT_MAX)
 
         def receive(limit: int) -> Awaitable[list[Delivery]]:
-            return self.receive(address, group, limit, lease, SUBSCRIBE_WAIT_MS, consumer, auto_ack)
+            return self._dequeue(address, group, limit, lease, SUBSCRIBE_WAIT_MS, consumer, auto_ack)
 
         def give_back(deliveries: Sequence[Delivery]) -> Awaitable[object]:
             return self.nack(address, group, deliveries, 0)
 
-        member = HttpMember(prefetch, auto_ack, receive, give_back, self._members.discard)
+        return self._keep(HttpMember(prefetch, auto_ack, receive, give_back, self._members.discard))
+
+    def _check_open(self) -> None:
+        if self._polls.closed:
+            raise QueueClosed("the connection is closing")
+
+    def _keep(self, member: RemoteMember) -> RemoteMember:
+        self._check_open()
         self._members.add(member)
         return member
 
@@ -139,9 +148,7 @@ class HttpTransport:
         try:
             return await self._settle(address, path, request)
         finally:
-            for member in self._members:
-                member.answered(receipts)
-            self._answered.set()
+            self._members.answered(receipts)
 
     async def _settle(self, address: Address, path: str, request: api.SettleBatch) -> Failures:
         settled = (await self._post(address, path, request)).read(api.BatchSettled)
@@ -160,7 +167,7 @@ class HttpTransport:
         await self._http.call("DELETE", f"{_path(address)}/delete", queue=address[1])
 
     async def queues(self, namespace: str) -> list[str]:
-        _check_namespace(namespace)
+        check_namespace(namespace)
         return (await self._http.call("GET", "/queues")).read(queues.QueueNames).queues
 
     async def stats(self, address: Address) -> QueueStats:
@@ -228,7 +235,7 @@ class HttpTransport:
 
 def _path(address: Address) -> str:
     """Where the routes of a queue are. The name was checked, so that it cannot name another route."""
-    _check_namespace(address[0])
+    check_namespace(address[0])
     check_name("queue", address[1].removesuffix(DEAD_LETTER_SUFFIX))
     return f"/{address[1]}"
 
@@ -237,7 +244,8 @@ def _created(reply: Reply) -> bool:
     return reply.headers.get("x-created") == "true"
 
 
-def _check_namespace(namespace: str) -> None:
+def check_namespace(namespace: str) -> None:
+    """Raise InvalidArgument for a namespace that the JSON API does not serve."""
     if namespace != DEFAULT_NAMESPACE:
         raise InvalidArgument("namespace", namespace, f"must be {DEFAULT_NAMESPACE!r} over HTTP")
 
@@ -264,7 +272,8 @@ def _refs(receipts: Sequence[Receipt]) -> list[api.ReceiptRef]:
     return [api.ReceiptRef(receipt.id, receipt_text(receipt)) for receipt in receipts]
 
 
-def _delivery(told: api.Delivered, consumer: str) -> Delivery:
+def delivery_of(told: api.Delivered, consumer: str) -> Delivery:
+    """A delivery as a response shows it, made whole again."""
     receipt = parse_receipt(told.receipt)
     return Delivery(
         receipt.id, receipt.epoch, receipt.generation, _message(told), told.attempt, told.lease_until, consumer

@@ -1,7 +1,7 @@
 """One server over HTTP: requests, their time limits, and what goes wrong on the way."""
 
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
@@ -45,10 +45,13 @@ class Reply(msgspec.Struct):
 class HttpConnection:
     """Makes requests to one server. To be used in one event loop."""
 
+    schemes: ClassVar = ("http", "https")
+
     def __init__(self, url: str, api_key: str | None) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise InvalidArgument("url", parts.hostname, "must be http://HOST:PORT without a user or password")
+        if parts.scheme not in self.schemes or not parts.hostname or "@" in parts.netloc:
+            rule = f"must be {self.schemes[0]}://HOST:PORT without a user or password"
+            raise InvalidArgument("url", parts.hostname, rule)
         self.url = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
         self._headers = {"content-type": "application/json"} | ({"x-api-key": api_key} if api_key else {})
         self._session: aiohttp.ClientSession | None = None
@@ -78,19 +81,25 @@ class HttpConnection:
 
         Raises what the server tells of, unless the status is `expected`; StoreUnavailable when it does not answer.
         """
-        reply = await self._exchange(method, f"{self.url}/api/v1{path}", body, wait)
+        reply = await self._exchange(method, f"/api/v1{path}", body, wait)
         if reply.status >= 300 and reply.status not in expected:
             raise told_error(reply.status, reply.headers, reply.content, queue, message_id)
         return reply
 
-    async def _exchange(self, method: str, url: str, body: Any, wait: int) -> Reply:
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """What is open. Raises QueueClosed."""
         if self._session is None or self._session.closed:
             raise QueueClosed("the connection is not open")
+        return self._session
+
+    async def _exchange(self, method: str, path: str, body: Any, wait: int) -> Reply:
+        session, url = self.session, self.url + path
         timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=wait / 1000 + ANSWER_SECONDS)
         # As a stream, so that aiohttp writes a large body in parts.
         data = None if body is None else BytesIO(msgspec.json.encode(body))
         try:
-            async with self._session.request(method, url, data=data, timeout=timeout, allow_redirects=False) as answer:
+            async with session.request(method, url, data=data, timeout=timeout, allow_redirects=False) as answer:
                 headers = {name.lower(): value for name, value in answer.headers.items()}
                 return Reply(answer.status, headers, await answer.read())
         except _NOT_REACHED as error:

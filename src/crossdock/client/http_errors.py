@@ -65,6 +65,11 @@ def told_error(status: int, headers: Mapping[str, str], content: bytes, queue: s
         problem = msgspec.json.decode(content, type=Problem)
     except msgspec.DecodeError:
         return CrossdockError(f"the server answers with HTTP status {status} and not as crossdock does")
+    return problem_error(problem, queue, message_id)
+
+
+def problem_error(problem: Problem, queue: str, message_id: int) -> CrossdockError:
+    """The exception that a server's problem tells of. `queue` and `message_id` are what the request was about."""
     if problem.code == QueueNotFound.code:
         return QueueNotFound(queue)
     if problem.code in (LeaseLost.code, MessageNotFound.code):

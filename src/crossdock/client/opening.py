@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from crossdock.broker import AsyncRuntime, Broker, Runtime
+from crossdock.core.errors import InvalidArgument
 from crossdock.storage.urls import open_store
 
 from .embedding import USUAL, Embedding, is_server
@@ -23,9 +24,7 @@ def opener(
     Raises InvalidArgument for a URL that names neither store nor server.
     """
     if is_server(url):
-        from .http import HttpTransport  # noqa: PLC0415 - the HTTP client is slow to import
-
-        return HttpTransport(url, api_key or "").open
+        return _server_opener(url, api_key or "")
     store = open_store(url, embedding.defaults)
 
     async def open_broker() -> Transport:
@@ -34,6 +33,20 @@ def opener(
         return broker
 
     return open_broker
+
+
+def _server_opener(url: str, api_key: str) -> Opener:
+    """What opens a transport to a server, whose client is imported when it is needed: all are slow to import."""
+    if url.startswith("grpc"):
+        try:
+            from .grpc import GrpcTransport  # noqa: PLC0415
+        except ImportError as error:
+            raise InvalidArgument("url", url, "needs the extra crossdock[grpc]") from error
+        return GrpcTransport(url, api_key).open
+    from .http import HttpTransport  # noqa: PLC0415
+    from .ws import WsTransport  # noqa: PLC0415
+
+    return (WsTransport if url.startswith("ws") else HttpTransport)(url, api_key).open
 
 
 def open_in_thread(open_transport: Opener) -> tuple[LoopThread, Transport]:

@@ -1,6 +1,7 @@
 """The configuration as the server uses it, and how its sources are laid over each other."""
 
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,11 +11,11 @@ from crossdock.core.errors import InvalidArgument
 from crossdock.core.limits import BODY_BYTES_MAX
 from crossdock.core.model import Settings
 
-from . import gomq
+from . import gomq, modes
 from .errors import ConfigError
 from .keys import KEYS, Text
 from .secret import Secret
-from .sources import Layer, env_layer, expand, file_layer, http_layer, read_env
+from .sources import DOORS, Layer, door_layer, env_layer, expand, file_layer, read_env
 
 CONFIG_FILE = "config.yml"
 ENV_FILE = ".env"
@@ -36,6 +37,26 @@ class Http(Struct, frozen=True, kw_only=True):
     tls_key: str = ""
 
 
+class Grpc(Struct, frozen=True, kw_only=True):
+    """The gRPC door."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 50051
+    api_key: Secret = Secret()
+
+
+class Ws(Struct, frozen=True, kw_only=True):
+    """The WebSocket door."""
+
+    enabled: bool = False
+    host: str = "127.0.0.1"
+    port: int = 8081
+    origins: tuple[str, ...] = ()
+    """Origins of the web pages that may connect; who sends no Origin is no browser and may."""
+    api_key: Secret = Secret()
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """A server's configuration. The defaults are those of a server in memory without limits, as tests want it."""
 
@@ -52,6 +73,10 @@ class Config(Struct, frozen=True, kw_only=True):
     max_body_bytes: int = BODY_BYTES_MAX
     debug: bool = False
     http: Http = Http()
+    grpc: Grpc = Grpc()
+    ws: Ws = Ws()
+    verb_metrics: bool = False
+    """Whether /metrics shows counts, errors and latencies of the broker's verbs by queue; costs a little each call."""
     log_level: str = "info"
     log_format: Literal["auto", "console", "json"] = "auto"
     notes: tuple[str, ...] = ()
@@ -70,9 +95,11 @@ def load(
 ) -> Config:
     """The configuration: defaults, under the file, under the environment (over `.env`), under `flags`.
 
-    In the environment, `CROSSDOCK_...` wins over `GOMQ_...`; GoMQ's defaults, where they count, are still defaults.
-    `flags` maps keys to text; the key `http` stands for HOST:PORT or `off`. Without a `file`, `config.yml` in `folder`
-    is read where it exists. A file that does not exist leaves all defaults. Raises ConfigError. Changes nothing.
+    In the environment, `CROSSDOCK_...` wins over `GOMQ_...` and the modes; GoMQ's defaults, where they count, are still
+    defaults.
+    `flags` maps keys to text; a door's name as a key stands for HOST:PORT or `off`. Without a `file`, `config.yml` in
+    `folder` is read where it exists. A file that does not exist leaves all defaults. Raises ConfigError. Changes
+    nothing.
     """
     env = read_env(folder / ENV_FILE, environ)
     path = folder / (file or CONFIG_FILE)
@@ -80,11 +107,14 @@ def load(
     layer = file_layer(path, env) if found else {}
     notes = [f"configuration file {file} does not exist, defaults are used"] if file and not found else []
     other = gomq.read(env)
+    mode = modes.read(env)
     notes += other.notes
-    values = _Values(other.defaults | layer | other.given | env_layer(env) | _flag_layer(flags or {}), env)
-    if "grpc.enabled" in values.given and values.get("grpc.enabled"):
-        notes.append(f"{values.source('grpc.enabled')}: grpc.enabled is true, but this version has no gRPC door")
-    return _assemble(values, _store(values, found, other.store or DEFAULT_STORE), tuple(notes))
+    given = other.given | mode.given | env_layer(env) | _flag_layer(flags or {})
+    values = _Values(other.defaults | layer | given, env)
+    if "grpc.enabled" not in values.given and find_spec("grpc") is None:
+        values.given["grpc.enabled"] = ("what is installed", False)
+        notes.append("the gRPC door stays shut: it needs the extra crossdock[grpc]")
+    return _assemble(values, _store(values, found, other.store or mode.store or DEFAULT_STORE), tuple(notes))
 
 
 def embedded(environ: Mapping[str, str]) -> Config:
@@ -103,8 +133,8 @@ def _flag_layer(flags: Mapping[str, str]) -> Layer:
     layer: Layer = {}
     for key, value in flags.items():
         source = f"--{key.replace('.', '-')}"
-        if key == "http":
-            layer |= http_layer(source, value)
+        if key in DOORS:
+            layer |= door_layer(key, source, value)
         else:
             layer[key] = (source, Text(value))
     return layer
@@ -163,6 +193,20 @@ def _assemble(values: _Values, store: str, notes: tuple[str, ...]) -> Config:
             tls_cert=get("tls.cert"),
             tls_key=get("tls.key"),
         ),
+        grpc=Grpc(
+            enabled=get("grpc.enabled"),
+            host=get("grpc.host"),
+            port=get("grpc.port"),
+            api_key=get("grpc.auth.api_key"),
+        ),
+        ws=Ws(
+            enabled=get("ws.enabled"),
+            host=get("ws.host"),
+            port=get("ws.port"),
+            origins=get("ws.origins"),
+            api_key=get("ws.auth.api_key"),
+        ),
+        verb_metrics=get("metrics.verbs"),
         log_level=get("log.level"),
         log_format=get("log.format"),
         notes=notes,

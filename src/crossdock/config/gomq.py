@@ -49,8 +49,8 @@ def read(env: Mapping[str, str]) -> Gomq:
     layer: Layer = {key: (_source(name), Text(given[name])) for name, key in KEY_OF.items() if name in given}
     defaults: Layer = {key: (f"default of {name}", Text(DEFAULT_OF[name])) for name, key in KEY_OF.items()}
     store = _store(DEFAULT_OF | given)
-    if STORAGE in given or DATA_DIR in given:
-        layer["store"] = (_source(STORAGE if STORAGE in given else DATA_DIR), Text(store))
+    if STORAGE in given:
+        layer["store"] = (_source(STORAGE), Text(store))
     notes = []
     if LISTEN in given:
         _check_listen(given[LISTEN])

@@ -25,6 +25,7 @@ ENV_PREFIX = "CROSSDOCK_"
 PORT_MAX = 65535
 RATE_MAX = 1_000_000
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "KIB": 2**10, "MIB": 2**20}
+_ORIGIN = re.compile(r"https?://[a-z0-9.:\[\]-]+")
 _SIZE = re.compile(r"([0-9]{1,15}) ?(|B|KB|MB|KiB|MiB)", re.IGNORECASE)
 
 
@@ -71,6 +72,19 @@ def switch(key: str, value: object) -> bool:
     if not isinstance(value, bool):
         raise InvalidArgument(key, value, "must be true or false")
     return value
+
+
+def origins(key: str, value: object) -> tuple[str, ...]:
+    """Origins of web pages: a list, or text with commas between them."""
+    given = value.split(",") if isinstance(value, str) else value
+    if not isinstance(given, list):
+        raise InvalidArgument(key, value, "must be a list of origins")
+    found = tuple(each.strip() for each in given if isinstance(each, str))
+    if found == ("",):
+        return ()
+    if len(found) < len(given) or not all(map(_ORIGIN.fullmatch, found)):
+        raise InvalidArgument(key, value, "must be origins such as https://app.example.com")
+    return found
 
 
 def whole(low: int, high: int) -> Read:
@@ -153,6 +167,12 @@ KEYS = {
         Key("grpc.port", whole(0, PORT_MAX), 50051),
         Key("grpc.auth.api_key", secret, "${API_KEY}"),
         # Beyond what the file of the original knows:
+        Key("grpc.host", text, "127.0.0.1"),
+        Key("ws.enabled", switch, True),
+        Key("ws.host", text, "127.0.0.1"),
+        Key("ws.port", whole(0, PORT_MAX), 8081),
+        Key("ws.origins", origins),
+        Key("ws.auth.api_key", secret, "${API_KEY}"),
         Key("store", text),
         Key("http.host", text, "127.0.0.1"),
         Key("tls.cert", text),
@@ -160,6 +180,7 @@ KEYS = {
         Key("default-ttl", duration(0, TTL_MS_MAX), "0"),
         Key("max-queue-depth", whole(0, COUNT_MAX), 0),
         Key("max-message-size", size(1, BODY_BYTES_MAX), "1MiB"),
+        Key("metrics.verbs", switch, False),
         Key("log.level", one_of("debug", "info", "warning", "error"), "info"),
         Key("log.format", one_of("auto", "console", "json"), "auto"),
     )

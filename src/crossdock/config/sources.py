@@ -9,12 +9,13 @@ import dotenv
 import yaml
 
 from .errors import ConfigError
-from .keys import KEYS, Text
+from .keys import ENV_PREFIX, KEYS, Text
 
 Layer = dict[str, tuple[str, object]]
 """Key -> where its value is from, and the value as the source has it."""
 
-HTTP_ENV = "CROSSDOCK_HTTP"
+DOORS = ("http", "grpc", "ws")
+"""Doors that one value opens or closes, see `door_layer`."""
 FILE_BYTES_MAX = 1024 * 1024
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w*)\}|([A-Za-z_]\w*))", re.ASCII)
 _SECTIONS = {name[:end] for name in KEYS for end, char in enumerate(name) if char == "."}
@@ -50,22 +51,27 @@ def file_layer(path: Path, env: Mapping[str, str]) -> Layer:
 
 def env_layer(env: Mapping[str, str]) -> Layer:
     """What the environment says: each key has its variable, and an empty one counts as unset."""
-    layer = http_layer(f"environment variable {HTTP_ENV}", env[HTTP_ENV]) if env.get(HTTP_ENV) else {}
+    layer: Layer = {}
+    for door in DOORS:
+        variable = ENV_PREFIX + door.upper()
+        if env.get(variable):
+            layer |= door_layer(door, f"environment variable {variable}", env[variable])
     for key in KEYS.values():
         if env.get(key.env):
             layer[key.name] = (f"environment variable {key.env}", Text(env[key.env]))
     return layer
 
 
-def http_layer(source: str, listen: str) -> Layer:
-    """What `HOST:PORT` or `off` says about the HTTP door."""
+def door_layer(door: str, source: str, listen: str) -> Layer:
+    """What `HOST:PORT` or `off` says about a door."""
     if listen == "off":
-        return {"http.enabled": (source, False)}
+        return {f"{door}.enabled": (source, False)}
     host, colon, port = listen.rpartition(":")
     if not colon or not host:
         raise ConfigError(source, f"must be HOST:PORT or off, got {listen!r}")
     host = host.removeprefix("[").removesuffix("]")
-    return {"http.enabled": (source, True), "http.host": (source, Text(host)), "http.port": (source, Text(port))}
+    given = {"enabled": True, "host": Text(host), "port": Text(port)}
+    return {f"{door}.{name}": (source, value) for name, value in given.items()}
 
 
 def _content(path: Path) -> str:

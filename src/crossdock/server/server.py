@@ -6,33 +6,28 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from ipaddress import ip_address
+from contextlib import contextmanager
 
 from crossdock.broker.broker import Broker
-from crossdock.broker.bucket import RateLimit
+from crossdock.broker.observer import Observer
 from crossdock.broker.runtime import AsyncRuntime
-from crossdock.config import Config, Http
+from crossdock.config import Config
 from crossdock.core.clock import Clock
-from crossdock.core.errors import CrossdockError, StoreFailed
+from crossdock.core.errors import StoreFailed
 from crossdock.core.model import DEFAULT_NAMESPACE
-from crossdock.doors.http import HttpListener, create_app
+from crossdock.doors.http.service import MetricSource
 from crossdock.storage.base import Level
 from crossdock.storage.urls import open_store
 
 from . import debug
+from .collector import PrometheusCollector
+from .doors import Doors
 from .logs import LogObserver
 
 EXIT_FORCED = 130
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _log = logging.getLogger("crossdock.server")
-
-
-class CannotStart(CrossdockError):
-    """A door cannot be opened. The text says why."""
-
-    code = "cannot_start"
 
 
 class Server:
@@ -44,15 +39,20 @@ class Server:
     def __init__(self, config: Config, clock: Clock | None = None) -> None:
         self.config = config
         self.store = open_store(config.store, config.queue_defaults)
-        observer = LogObserver() if _log.isEnabledFor(logging.DEBUG) else None
-        self.broker = Broker(self.store, AsyncRuntime(clock), observer, config.max_body_bytes)
-        self._http: HttpListener | None = None
+        runtime = AsyncRuntime(clock)
+        observer: Observer | None = LogObserver() if _log.isEnabledFor(logging.DEBUG) else None
+        metrics: list[MetricSource] = []
+        if config.verb_metrics:
+            observer = collector = PrometheusCollector(self.store, runtime.clock, observer)
+            metrics.append(collector.metrics)
+        self.broker = Broker(self.store, runtime, observer, config.max_body_bytes)
+        self._doors = Doors(config, self.broker, metrics)
         self._debug: asyncio.Task[None] | None = None
 
     @property
     def urls(self) -> list[str]:
         """Where the open doors are reached."""
-        return [self._http.url] if self._http else []
+        return self._doors.urls
 
     @property
     def level(self) -> Level:
@@ -65,8 +65,7 @@ class Server:
             _log.warning(note)
         await self.broker.open(sweep=True)
         try:
-            if self.config.http.enabled:
-                self._http = await self._open_http(self.config.http)
+            await self._doors.open()
         except BaseException:
             await self.broker.close()
             raise
@@ -74,28 +73,6 @@ class Server:
         if self.config.debug:
             self._debug = asyncio.create_task(debug.run(self.broker, DEFAULT_NAMESPACE))
             self._debug.add_done_callback(_log_failure)
-
-    async def _open_http(self, http: Http) -> HttpListener:
-        if not http.api_key and not _is_loopback(http.host):
-            _log.warning("NO API KEY: whoever reaches %s may read and change every queue", http.host)
-        rate = RateLimit(self.broker.clock, http.rate_limit, http.rate_burst) if http.rate_limit else None
-        app = create_app(
-            self.broker,
-            api_key=http.api_key.reveal(),
-            rate=rate,
-            default_lease=self.config.lease,
-            namespace=DEFAULT_NAMESPACE,
-        )
-        try:
-            listener = HttpListener(app, http.host, http.port, http.tls_cert, http.tls_key)
-        except OSError as error:
-            raise CannotStart(f"cannot use {http.tls_cert} with {http.tls_key} for TLS: {error.strerror}") from error
-        try:
-            await listener.start()
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-            raise CannotStart(f"cannot listen on {http.host}:{http.port}: {reason}") from error
-        return listener
 
     async def run(self, started: Callable[[], None]) -> None:
         """Start, call `started`, serve until SIGINT or SIGTERM, drain and stop. A second signal ends the process.
@@ -132,10 +109,8 @@ class Server:
             self._debug.cancel()
             await asyncio.wait([self._debug])
             self._debug = None
-        if self._http is not None:
-            self.broker.room.close()
-            await self._http.stop()
-            self._http = None
+        self.broker.room.close()
+        await self._doors.close()
         await self.broker.close()
 
 
@@ -175,12 +150,6 @@ def _on_signals(stopping: asyncio.Event) -> Iterator[None]:
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
-
-
-def _is_loopback(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _log_failure(task: asyncio.Task[None]) -> None:

@@ -28,6 +28,8 @@ class RunningServer:
         self._thread = threading.Thread(target=self._loop.run_forever, name="crossdock-server", daemon=True)
         self._server: Server | None = None
         self.url = ""
+        self.urls: list[str] = []
+        """Of all open doors; `url` is the HTTP door's, or the first."""
 
     def __enter__(self) -> "RunningServer":
         self._thread.start()
@@ -36,7 +38,8 @@ class RunningServer:
         except BaseException:
             self._end_thread()
             raise
-        self.url = self._server.urls[0] if self._server.urls else ""
+        self.urls = self._server.urls
+        self.url = self.urls[0] if self.urls else ""
         return self
 
     def __exit__(

@@ -119,7 +119,7 @@ _REQUIRED = re.compile(r"Object missing required field `(?P<name>.+)`")
 _UNKNOWN = re.compile(r"Object contains unknown field `(?P<name>.+)`", re.DOTALL)
 _TYPE = re.compile(r"Expected `(?P<expected>[^`]+)`, got `(?P<got>[^`]+)`")
 _BOUND = re.compile(r"Expected `\w+` (?P<bound>[<>]=? \S+)")
-_CHOICE = re.compile(r"Invalid enum value (?P<value>.+)", re.DOTALL)
+_CHOICE = re.compile(r"Invalid (?:enum )?value (?P<value>.+)", re.DOTALL)
 _SHOWN_CHARS_MAX = 80
 
 

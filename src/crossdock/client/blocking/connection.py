@@ -92,10 +92,10 @@ def connect(
     """Connect to a store in this process or to a server.
 
     `memory://` is a queue of this process alone, `sqlite:///jobs.db` a file (`sqlite:////` and an absolute path), which
-    several processes may share, `log:///jobs` a folder of one process, `http://host:8080` a server. Without a URL the
-    environment variables `GOMQ_...` decide. `api_key` is for servers; the rest is for stores in this process:
-    `defaults` are settings of queues that have none of their own, `max_body_bytes` bounds a message's body, and every
-    `metrics_interval` the counts of all queues are logged.
+    several processes may share, `log:///jobs` a folder of one process, `http://host:8080`, `grpc://host:50051` or
+    `ws://host:8081` a server. Without a URL the environment variables `GOMQ_...` decide. `api_key` is for servers; the
+    rest is for stores in this process: `defaults` are settings of queues that have none of their own, `max_body_bytes`
+    bounds a message's body, and every `metrics_interval` the counts of all queues are logged.
     Raises InvalidArgument for what makes no sense, StoreUnavailable when the store or server cannot be used.
     """
     url, embedded = embedding(url, defaults, max_body_bytes, metrics_interval)

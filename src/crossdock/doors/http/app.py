@@ -1,5 +1,6 @@
 """The ASGI application: every route, in a Starlette router."""
 
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from starlette.convertors import Convertor, register_url_convertor
@@ -10,7 +11,7 @@ from crossdock.broker.broker import Broker
 from crossdock.broker.bucket import RateLimit
 from crossdock.core.model import DEFAULT_NAMESPACE
 
-from .auth import ApiKey
+from ..shared.auth import ApiKey
 from .counters import RouteCounters
 from .dead_letters import DeadLetterRoutes
 from .docs import Docs
@@ -23,7 +24,7 @@ from .operation import Operation
 from .queues import Queues
 from .receiving import Receiving
 from .sending import Sending
-from .service import Service
+from .service import MetricSource, Service
 from .settling import Settling
 
 DEFAULT_LEASE_MS = 3000
@@ -69,16 +70,17 @@ def create_app(
     default_lease: int = DEFAULT_LEASE_MS,
     namespace: str = DEFAULT_NAMESPACE,
     docs: bool = True,
+    metrics: Sequence[MetricSource] = (),
 ) -> Router:
     """The HTTP door over `broker`, to be served by HttpListener or mounted in an ASGI application.
 
     With `api_key` the protected routes ask for it in `X-API-Key`. `rate` counts requests to /api by client address.
     `default_lease` is in ms and holds where neither the request nor the queue says otherwise. `docs` opens
-    /openapi.json and /docs. The broker is the caller's to open and close.
+    /openapi.json and /docs; `metrics` are shown beside the door's own. The broker is the caller's to open and close.
     """
     door = Door(broker, ApiKey(api_key), rate, default_lease, namespace)
     counters: list[RouteCounters] = []
-    operations = _operations(door, counters)
+    operations = _operations(door, counters, metrics)
     if docs:
         described, page = OpenApi(_version(), bool(api_key)), Docs()
         operations += [*described.operations(), *page.operations()]
@@ -87,7 +89,14 @@ def create_app(
     return _router(door, operations, counters)
 
 
-def _operations(door: Door, counters: list[RouteCounters]) -> list[Operation]:
+def create_metrics_app(broker: Broker, metrics: Sequence[MetricSource] = ()) -> Router:
+    """Health and metrics alone, for a server whose HTTP door is shut."""
+    door = Door(broker, ApiKey(None), None, DEFAULT_LEASE_MS, DEFAULT_NAMESPACE)
+    counters: list[RouteCounters] = []
+    return _router(door, Service(door, counters, metrics).operations(), counters)
+
+
+def _operations(door: Door, counters: list[RouteCounters], metrics: Sequence[MetricSource]) -> list[Operation]:
     """The API, in the order of its documentation."""
     groups = (
         Sending(door),
@@ -97,7 +106,7 @@ def _operations(door: Door, counters: list[RouteCounters]) -> list[Operation]:
         DeadLetterRoutes(door),
         Queues(door),
         Groups(door),
-        Service(door, counters),
+        Service(door, counters, metrics),
     )
     return [operation for group in groups for operation in group.operations()]
 

@@ -11,8 +11,8 @@ from crossdock.core.limits import check_name
 from crossdock.core.model import Address, QueueStats
 from crossdock.core.policy import DEAD_LETTER_SUFFIX
 
-from .auth import ApiKey
-from .request import RequestIds
+from ..shared.auth import ApiKey
+from ..shared.request_ids import RequestIds
 
 NAMES_KEPT = 4096
 QUEUES_PER_TURN = 64

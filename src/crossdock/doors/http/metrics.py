@@ -1,16 +1,17 @@
 """Metrics in the Prometheus text format, made from plain counts when asked for."""
 
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
 
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from crossdock.core.model import QueueStats
 
-from .counters import BUCKETS, RouteCounters
+from ..shared.metrics import histogram
+from .counters import RouteCounters
+from .service import MetricSource
 
 BY_CONTRACT = {"mq_enqueue": "sent", "mq_dequeue": "delivered", "mq_ack": "acked", "mq_nack": "nacked"}
 """Counters that other programs rely on, and the total each shows."""
@@ -32,6 +33,7 @@ class Snapshot(Struct):
     routes: Sequence[RouteCounters]
     waiting: int
     wakeups: int
+    more: Sequence[MetricSource] = ()
 
 
 def render(snapshot: Snapshot) -> bytes:
@@ -51,6 +53,8 @@ class _Metrics(Collector):
         yield from _routes(self._snapshot.routes)
         yield GaugeMetricFamily("crossdock_waiting_receives", "Long polls that wait", value=self._snapshot.waiting)
         yield CounterMetricFamily("crossdock_wakeups", "Long polls woken for a message", value=self._snapshot.wakeups)
+        for source in self._snapshot.more:
+            yield from source()
 
 
 def _queue_counters(queues: Sequence[QueueStats]) -> Iterator[Metric]:
@@ -90,10 +94,9 @@ def _queue_gauges(queues: Sequence[QueueStats]) -> Iterator[Metric]:
 
 def _routes(routes: Sequence[RouteCounters]) -> Iterator[Metric]:
     requests = CounterMetricFamily("crossdock_http_requests", "Requests answered", labels=["route", "method", "status"])
-    seconds = HistogramMetricFamily("crossdock_http_request_seconds", "Time to the response", labels=["route"])
     for route in routes:
         for (method, status), count in list(route.requests.items()):
             requests.add_metric([route.route, method, str(status)], count)
-        bounds = [*map(str, BUCKETS), "+Inf"]
-        seconds.add_metric([route.route], list(zip(bounds, accumulate(route.buckets), strict=True)), route.seconds)
-    yield from (requests, seconds)
+    yield requests
+    latencies = ((route.route, route.latency) for route in routes)
+    yield histogram("crossdock_http_request_seconds", "Time to the response", "route", latencies)

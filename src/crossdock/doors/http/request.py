@@ -1,8 +1,5 @@
-"""A request: its id, its body, and what a handler gets of it."""
+"""A request: its body, and what a handler gets of it."""
 
-import re
-import secrets
-from itertools import count
 from typing import Generic, TypeVar
 
 from starlette.types import Receive, Scope
@@ -18,24 +15,9 @@ R_co = TypeVar("R_co", covariant=True)
 SMALL_DIGITS = 6
 """A length of so few digits is within every bound."""
 
-_SANE_ID = re.compile(rb"[ -~]{1,128}")
-
 
 class Disconnected(Exception):
     """The client went away before it had sent everything, or while it waited."""
-
-
-class RequestIds:
-    """Ids for requests: the caller's, when it is sane, or the next of our own."""
-
-    def __init__(self) -> None:
-        self._prefix = secrets.token_hex(4).encode()
-        self._numbers = count(1)
-
-    def of(self, given: bytes | None) -> bytes:
-        if given is not None and _SANE_ID.fullmatch(given):
-            return given
-        return b"%b-%x" % (self._prefix, next(self._numbers))
 
 
 class Call(Generic[R_co]):

@@ -1,6 +1,8 @@
 """Health and metrics: what surrounds the queues."""
 
 import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from crossdock.wire.json_api_queues import Health
 
@@ -10,11 +12,17 @@ from .door import Door
 from .operation import Operation, public
 from .request import Call
 
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
 TAG = "service"
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
 METRICS_TEXT = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 QUEUE_LABELS_MAX = 1000
 """Queues that have metrics of their own: the first ones by name."""
+
+MetricSource = Callable[[], "Iterable[Metric]"]
+"""Metrics of another part of the server, as they are now. Called in a thread."""
 
 OK = Answer(200, encode(Health("ok")))
 CLOSING = Answer(503, encode(Health("closing")))
@@ -24,8 +32,9 @@ OK_TEXT = Answer(200, b"ok", content_type=TEXT)
 class Service:
     """The routes for whoever runs the server."""
 
-    def __init__(self, door: Door, counters: list[RouteCounters]) -> None:
+    def __init__(self, door: Door, counters: list[RouteCounters], more: Sequence[MetricSource]) -> None:
         self._door = door
+        self._more = more
         self._counters = counters
 
     def operations(self) -> list[Operation]:
@@ -49,5 +58,5 @@ class Service:
 
         stats = [each async for each in self._door.all_stats(QUEUE_LABELS_MAX)]
         room = self._door.broker.room
-        snapshot = Snapshot(stats, self._counters, room.members, room.wakeups)
+        snapshot = Snapshot(stats, self._counters, room.members, room.wakeups, self._more)
         return Answer(200, await asyncio.to_thread(render, snapshot), content_type=METRICS_TEXT)

@@ -1,0 +1,158 @@
+"""What a server pushes to a member of a group over gRPC, and the answers that go back on the same stream."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import count
+from typing import TYPE_CHECKING
+
+from grpc import aio
+
+from crossdock.core.errors import QueueClosed, StoreUnavailable
+from crossdock.core.model import Delivery
+from crossdock.wire.protos import broker_pb2 as pb
+from crossdock.wire.protos.messages import delivery_of
+
+from .grpc_connection import GrpcConnection
+
+if TYPE_CHECKING:
+    Call = aio.StreamStreamCall[pb.SubscribeRequest, pb.SubscribeResponse]
+
+PAUSE_SECONDS_MIN = 0.1
+PAUSE_SECONDS_MAX = 10.0
+"""Between two streams: doubled from each to the next, less by up to half (F35: not all clients at once)."""
+END_SECONDS = 5.0
+"""How long the server may take to end a stream."""
+
+_log = logging.getLogger("crossdock.client")
+
+
+class GrpcFeed:
+    """The stream of one member, see `pushed_member.Feed`. It takes settlements too.
+
+    `arrived` gets the deliveries; `lost` is called when a stream has ended, which returns its leases.
+    """
+
+    def __init__(
+        self,
+        connection: GrpcConnection,
+        start: pb.SubscribeRequest,
+        random: Callable[[], float],
+        arrived: Callable[[Sequence[Delivery]], None],
+        lost: Callable[[], None],
+    ) -> None:
+        self._connection = connection
+        self._start = start
+        self._random = random
+        self._arrived = arrived
+        self._lost = lost
+        self._pause = PAUSE_SECONDS_MIN
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._call: Call | None = None
+        """The stream, once it has begun."""
+        self._tags = count(1)
+        self._answers: dict[int, asyncio.Future[pb.Settled]] = {}
+        self._unsent = pb.SubscribeRequest()
+        self._sending: asyncio.Task[None] | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether settlements can go over the stream."""
+        return self._call is not None
+
+    def run(self) -> None:
+        """Begin, unless it has begun. Raises what the server said when it ended the subscription for good."""
+        if self._task is None and not self._closing:
+            self._task = asyncio.create_task(self._run())
+        elif self._task is not None and self._task.done():
+            task, self._task = self._task, None
+            task.result()
+
+    async def settle(self, settlement: pb.Settlement) -> pb.Settled:
+        """Settle over the stream, which must be open. Raises StoreUnavailable when it ends meanwhile."""
+        settlement.tag = next(self._tags)
+        answer: asyncio.Future[pb.Settled] = asyncio.get_running_loop().create_future()
+        self._answers[settlement.tag] = answer
+        self._send(settle=[settlement])
+        return await answer
+
+    def end(self) -> None:
+        """Ask for no more, over a later stream neither."""
+        self._start.credit = 0
+        if self._call is not None:
+            self._send(credit=0)
+
+    async def close(self) -> None:
+        """End the stream; the server has given back its leases then, if it answers. May be called again."""
+        self._closing = True
+        if self._task is None:
+            return
+        call = self._call
+        if call is not None:
+            if self._sending is not None:
+                await asyncio.wait([self._sending], timeout=END_SECONDS)
+            with suppress(aio.AioRpcError, asyncio.InvalidStateError):  # it is ending already
+                await call.done_writing()
+            await asyncio.wait([self._task], timeout=END_SECONDS)
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+    async def _run(self) -> None:
+        queue = self._start.start.queue
+        while not self._closing:
+            try:
+                await self._read(queue)
+            except (StoreUnavailable, QueueClosed) as error:
+                if self._closing:
+                    return
+                _log.warning("subscription lost, will connect again: %s", error, extra={"queue": queue})
+            await asyncio.sleep(self._pause * (1 - self._random() / 2))
+            self._pause = min(2 * self._pause, PAUSE_SECONDS_MAX)
+
+    async def _read(self, queue: str) -> None:
+        """Take what comes over one stream until it ends. Raises what ended it."""
+        call = self._connection.subscribe()
+        try:
+            with suppress(aio.AioRpcError, asyncio.InvalidStateError):  # Reading tells why.
+                await call.write(self._start)
+            async for response in call:
+                self._take(call, response)
+            if not self._closing:
+                raise StoreUnavailable("the server ended the stream")
+        except aio.AioRpcError as error:
+            raise self._connection.told(error, queue) from error
+        finally:
+            self._call = None
+            call.cancel()
+            self._unsent.Clear()
+            self._lost()
+            answers, self._answers = self._answers, {}
+            for answer in answers.values():
+                if not answer.done():
+                    answer.set_exception(StoreUnavailable("the stream was lost, the outcome is unknown"))
+
+    def _take(self, call: "Call", response: pb.SubscribeResponse) -> None:
+        if response.started:
+            self._call = call
+            self._pause = PAUSE_SECONDS_MIN
+        if response.deliveries:
+            consumer = self._start.start.consumer
+            self._arrived([delivery_of(each, consumer) for each in response.deliveries])
+        for settled in response.settled:
+            answer = self._answers.pop(settled.tag, None)
+            if answer is not None and not answer.done():
+                answer.set_result(settled)
+
+    def _send(self, **fields: object) -> None:
+        """Add to the next request; those that come while one is being written share one."""
+        self._unsent.MergeFrom(pb.SubscribeRequest(**fields))  # type: ignore[arg-type]
+        if self._sending is None or self._sending.done():
+            self._sending = asyncio.create_task(self._write())
+
+    async def _write(self) -> None:
+        while self._call is not None and self._unsent.ByteSize():
+            request, self._unsent = self._unsent, pb.SubscribeRequest()
+            with suppress(aio.AioRpcError, asyncio.InvalidStateError):  # The reader sees that the stream is lost.
+                await self._call.write(request)

@@ -1,0 +1,1 @@
+"""What several doors use, and no one else."""
