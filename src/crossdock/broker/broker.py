@@ -30,7 +30,6 @@ from .member import Member
 from .members import Members
 from .observer import Observer, Step
 from .runtime import Runtime
-from .subscription import Deliver, Subscription
 from .sweeper import Sweeper
 from .waiting import WaitingRoom
 
@@ -56,7 +55,6 @@ class Broker(Answers):
         self._now = runtime.clock.now
         self._suspends = store.abilities.suspends
         self._rotations = self.members.rotations
-        self._subscriptions: set[Subscription] = set()
         self._closing = False
 
     async def open(self, sweep: bool = False, counts_every: int = 0) -> None:
@@ -81,8 +79,6 @@ class Broker(Answers):
         try:
             await self.members.drain(grace)
         finally:
-            for subscription in tuple(self._subscriptions):
-                await subscription.close()
             await self.members.close()
             self.counts.stop()
             self.sweeper.stop()
@@ -205,29 +201,6 @@ class Broker(Answers):
         checks.check_receive(group, 1, lease, 0, consumer)
         check_range("prefetch", prefetch, 1, CREDIT_MAX)
         return self.members.join(address, group, prefetch, auto_ack, lease, consumer, default_lease)
-
-    def subscribe(
-        self,
-        address: Address,
-        group: str,
-        deliver: Deliver,
-        prefetch: int,
-        lease: int = 0,
-        consumer: str = "",
-        auto_ack: bool = False,
-        default_lease: int = DEFAULT_LEASE_MS,
-        who: Principal = LOCAL,
-    ) -> Subscription:
-        """Push to `deliver` what a member of the group is given, see Subscription. Needs an AsyncRuntime.
-
-        Raises as `join` does. What goes wrong later, a missing queue too, `Subscription.ended` tells.
-        """
-        member = self.join(address, group, prefetch, lease, consumer, auto_ack, default_lease, who)
-        subscription = Subscription(member, deliver)
-        self._subscriptions.add(subscription)
-        subscription.ended.add_done_callback(lambda ended: self._subscriptions.discard(subscription))
-        self.runtime.spawn(subscription.run)
-        return subscription
 
     def hand_out(self, address: Address, group: str, member: Member, limit: int) -> Awaitable[list[Delivery]]:
         """Take up to `limit` messages for a member, which was checked when it joined."""

@@ -1,4 +1,4 @@
-"""Push subscriptions: never more than the prefetch unanswered, shared fairly, and nothing kept when they end."""
+"""Members of a group: never more than the prefetch unanswered, shared fairly, and nothing kept when they end."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,12 +8,12 @@ import pytest
 from crossdock.broker import AsyncRuntime, Broker
 from crossdock.broker.access import EVERYTHING, Principal
 from crossdock.broker.holding import AHEAD_MAX
-from crossdock.broker.subscription import Subscription
 from crossdock.core.errors import InvalidArgument, QueueClosed, QueueNotFound
 from crossdock.core.limits import CREDIT_MAX
 from crossdock.core.model import Delivery, Message, Settings
 from crossdock.testing.clock import VirtualClock
 from desk import HOUR, Q, SuspendingStore, bodies, send, turns
+from pushing import Pushing
 
 
 class Consumer:
@@ -26,9 +26,7 @@ class Consumer:
         self.open = asyncio.Event()
         self.open.set()
         self.error: Exception | None = None
-        self.subscription: Subscription = broker.subscribe(
-            Q, "default", self.deliver, prefetch, consumer=name, **options
-        )
+        self.subscription = Pushing(broker, Q, "default", self.deliver, prefetch, consumer=name, **options)
 
     async def deliver(self, deliveries: list[Delivery]) -> None:
         assert deliveries
@@ -183,19 +181,6 @@ async def test_close_at_any_moment(broker: Broker) -> None:
     assert broker.room.members == 0
 
 
-async def test_a_consumer_may_close_from_within(broker: Broker) -> None:
-    async def deliver(deliveries: list[Delivery]) -> None:
-        batches.append(deliveries)
-        await subscription.close()
-
-    batches: list[list[Delivery]] = []
-    subscription = broker.subscribe(Q, "default", deliver, 20)
-    await send_batch(broker, 100)
-    await subscription.ended
-    assert [len(batch) for batch in batches] == [20]
-    assert (await broker.stats(Q)).leased == 0
-
-
 async def test_an_error_of_the_consumer_ends_it_and_gives_its_leases_back(broker: Broker) -> None:
     consumer = Consumer(broker, 5)
     consumer.error = ConnectionResetError("gone")
@@ -227,8 +212,8 @@ async def test_the_close_of_the_broker_ends_all_and_keeps_no_lease(broker: Broke
     assert (len(waits.got), stuck.batches) == (1, [1])
     store = broker.store
     await broker.close()
-    for consumer in (waits, stuck):
-        await consumer.subscription.ended
+    await waits.subscription.ended
+    await stuck.subscription.close()
     assert (await store.stats(Q, broker.clock.now())).leased == 0
     with pytest.raises(QueueClosed):
         Consumer(broker)
@@ -287,8 +272,8 @@ async def test_the_prefetch_is_bounded(broker: Broker, prefetch: int) -> None:
 async def test_it_is_checked_as_a_receive_is(broker: Broker) -> None:
     stranger = Principal("stranger", {"own": EVERYTHING})
     with pytest.raises(QueueNotFound):
-        broker.subscribe(Q, "default", Consumer.deliver, 1, who=stranger)  # type: ignore[arg-type]
+        broker.join(Q, "default", 1, who=stranger)
     with pytest.raises(InvalidArgument, match="group must be"):
-        broker.subscribe(Q, "bad group", Consumer.deliver, 1)  # type: ignore[arg-type]
+        broker.join(Q, "bad group", 1)
     with pytest.raises(InvalidArgument, match="lease must be"):
         Consumer(broker, lease=-1)
