@@ -7,7 +7,7 @@ from typing import TypeVar
 from google.protobuf.message import Message as Proto
 
 from crossdock.broker import AsyncRuntime, checks
-from crossdock.core.errors import Failures, InvalidArgument, QueueClosed
+from crossdock.core.errors import Failures
 from crossdock.core.ids import receipt_text
 from crossdock.core.limits import (
     CREDIT_MAX,
@@ -19,7 +19,6 @@ from crossdock.core.limits import (
 )
 from crossdock.core.model import (
     DEFAULT_GROUP,
-    DEFAULT_NAMESPACE,
     Address,
     Delivery,
     Message,
@@ -30,7 +29,6 @@ from crossdock.core.model import (
     Settings,
     State,
 )
-from crossdock.core.policy import DEAD_LETTER_SUFFIX
 from crossdock.wire.json_api import Problem
 from crossdock.wire.protos import broker_pb2 as pb
 from crossdock.wire.protos import messages as translate
@@ -39,26 +37,25 @@ from crossdock.wire.protos import queues
 from .grpc_connection import GrpcConnection
 from .grpc_feed import GrpcFeed
 from .http_errors import problem_error, receipt_error
-from .http_polls import Polls
 from .pushed_member import PushedMember
+from .remote import RemoteTransport
 from .remote_member import RemoteMember
-from .remote_members import RemoteMembers
 
 R = TypeVar("R", bound=Proto)
 
 
-class GrpcTransport:
+class GrpcTransport(RemoteTransport):
     """See `client.transport.Transport`: calls of crossdock.v1.Broker over one connection, which comes back by itself.
 
-    The gRPC door serves one namespace: `default` is the only one here. To be used in one event loop. Every verb raises
-    StoreUnavailable when the server does not answer, AccessDenied for a wrong key. What a member was given is answered
-    over its own stream.
+    To be used in one event loop. Every verb raises StoreUnavailable when the server does not answer, AccessDenied for a
+    wrong key. What a member was given is answered over its own stream.
     """
 
+    _protocol = "gRPC"
+
     def __init__(self, url: str, api_key: str | None = None) -> None:
+        super().__init__()
         self._grpc = GrpcConnection(url, api_key)
-        self._members = RemoteMembers()
-        self._polls = Polls()
         self._feeds: dict[tuple[Address, str], GrpcFeed] = {}
         """One of the feeds of each group that has members here: it takes answers for all of them."""
 
@@ -68,10 +65,7 @@ class GrpcTransport:
         self._grpc.open()
         return self
 
-    async def close(self, grace: int = 0) -> None:
-        """Take no new work and end every wait. Members have up to `grace` ms to answer what they were given."""
-        self._polls.close()
-        await self._members.close(grace)
+    async def _disconnect(self) -> None:
         await self._grpc.close()
 
     # Messages
@@ -79,14 +73,9 @@ class GrpcTransport:
     async def send(self, address: Address, messages: Sequence[Message]) -> SendResult:
         self._check_open()
         checks.check_messages(messages)
-        request = pb.SendRequest(queue=_queue(address), messages=map(translate.sent, messages))
+        request = pb.SendRequest(queue=self._queue(address), messages=map(translate.sent, messages))
         stored = await self._call("Send", request, pb.SendResponse, address)
         return SendResult(list(stored.ids), list(stored.duplicates))
-
-    async def send_within(
-        self, connection: object, address: Address, messages: Sequence[Message], settings: Settings | None = None
-    ) -> SendResult:
-        raise InvalidArgument("connection", connection, "needs a store in this process, not a server")
 
     async def receive(
         self,
@@ -103,7 +92,7 @@ class GrpcTransport:
         self._check_open()
         checks.check_receive(group, limit, lease, wait, consumer)
         request = pb.ReceiveRequest(
-            queue=_queue(address),
+            queue=self._queue(address),
             group=group,
             limit=limit,
             lease=lease,
@@ -122,7 +111,7 @@ class GrpcTransport:
         self._check_open()
         check_range("prefetch", prefetch, 1, CREDIT_MAX)
         checks.check_receive(group, 1, lease, 0, consumer)
-        start = pb.SubscribeRequest.Start(queue=_queue(address), group=group, consumer=consumer, lease=lease)
+        start = pb.SubscribeRequest.Start(queue=self._queue(address), group=group, consumer=consumer, lease=lease)
 
         def closed(member: RemoteMember) -> None:
             self._members.discard(member)
@@ -135,10 +124,6 @@ class GrpcTransport:
         self._members.add(member)
         self._feeds.setdefault((address, group), feed)
         return member
-
-    def _check_open(self) -> None:
-        if self._polls.closed:
-            raise QueueClosed("the connection is closing")
 
     async def ack(self, address: Address, group: str, receipts: Sequence[Receipt]) -> Failures:
         checks.check_batch("receipts", len(receipts))
@@ -163,7 +148,7 @@ class GrpcTransport:
     async def _settle(
         self, address: Address, group: str, receipts: Sequence[Receipt], settlement: pb.Settlement
     ) -> Failures:
-        queue, ends = _queue(address), settlement.WhichOneof("how") != "extend"
+        queue, ends = self._queue(address), settlement.WhichOneof("how") != "extend"
         settlement.receipts.extend(map(receipt_text, receipts))
         feed = self._feeds.get((address, check_name("group", group)))
         try:
@@ -182,35 +167,37 @@ class GrpcTransport:
     # Queues and groups
 
     async def create_queue(self, address: Address, settings: Settings | None = None) -> bool:
-        request = _settings(address, settings or Settings())
+        request = self._settings(address, settings or Settings())
         return (await self._call("CreateQueue", request, pb.Created, address)).created
 
     async def update_queue(self, address: Address, settings: Settings) -> None:
-        await self._call("UpdateQueue", _settings(address, settings), pb.Done, address)
+        await self._call("UpdateQueue", self._settings(address, settings), pb.Done, address)
 
     async def delete_queue(self, address: Address) -> None:
-        await self._call("DeleteQueue", pb.QueueName(queue=_queue(address)), pb.Done, address)
+        await self._call("DeleteQueue", pb.QueueName(queue=self._queue(address)), pb.Done, address)
 
     async def queues(self, namespace: str) -> list[str]:
-        _check_namespace(namespace)
+        self._check_namespace(namespace)
         return list((await self._grpc.call("ListQueues", pb.ListQueuesRequest(), pb.QueueNames)).queues)
 
     async def stats(self, address: Address) -> QueueStats:
-        return queues.stats_of(await self._call("GetStats", pb.QueueName(queue=_queue(address)), pb.Stats, address))
+        return queues.stats_of(
+            await self._call("GetStats", pb.QueueName(queue=self._queue(address)), pb.Stats, address)
+        )
 
     async def create_group(self, address: Address, group: str) -> bool:
-        request = pb.GroupName(queue=_queue(address), group=check_name("group", group))
+        request = pb.GroupName(queue=self._queue(address), group=check_name("group", group))
         return (await self._call("CreateGroup", request, pb.Created, address)).created
 
     async def delete_group(self, address: Address, group: str) -> bool:
-        request = pb.GroupName(queue=_queue(address), group=check_name("group", group))
+        request = pb.GroupName(queue=self._queue(address), group=check_name("group", group))
         return (await self._call("DeleteGroup", request, pb.Deleted, address)).deleted
 
     # Looking
 
     async def peek(self, address: Address, group: str = DEFAULT_GROUP, limit: int = 1) -> list[Peeked]:
         check_range("limit", limit, 1, PEEK_MESSAGES_MAX)
-        request = pb.PeekRequest(queue=_queue(address), group=check_name("group", group), limit=limit)
+        request = pb.PeekRequest(queue=self._queue(address), group=check_name("group", group), limit=limit)
         return queues.peeked_of(await self._call("Peek", request, pb.PeekedMessages, address))
 
     async def browse(
@@ -223,7 +210,7 @@ class GrpcTransport:
         state: State | None = None,
     ) -> list[Peeked]:
         request = pb.BrowseRequest(
-            queue=_queue(address),
+            queue=self._queue(address),
             group=check_name("group", group),
             limit=check_range("limit", limit, 1, PEEK_MESSAGES_MAX),
             after=check_range("after", after, 0, ID_MAX),
@@ -234,40 +221,26 @@ class GrpcTransport:
 
     async def message(self, address: Address, message_id: int) -> Message:
         check_range("message_id", message_id, 1, ID_MAX)
-        request = pb.GetMessageRequest(queue=_queue(address), id=message_id)
+        request = pb.GetMessageRequest(queue=self._queue(address), id=message_id)
         return translate.message_of(await self._grpc.call("GetMessage", request, pb.Message, address[1], message_id))
 
     # Removing and moving
 
     async def delete_messages(self, address: Address, ids: Sequence[int] | None = None) -> int:
-        return (await self._call("DeleteMessages", _ids(address, ids), pb.Count, address)).count
+        return (await self._call("DeleteMessages", self._ids(address, ids), pb.Count, address)).count
 
     async def redrive(self, address: Address, ids: Sequence[int] | None = None) -> int:
-        return (await self._call("Redrive", _ids(address, ids), pb.Count, address)).count
+        return (await self._call("Redrive", self._ids(address, ids), pb.Count, address)).count
 
     async def _call(self, method: str, request: Proto, response: type[R], address: Address) -> R:
         return await self._grpc.call(method, request, response, address[1])
 
+    def _settings(self, address: Address, settings: Settings) -> pb.QueueSettings:
+        checks.check_settings(settings)
+        return pb.QueueSettings(queue=self._queue(address), settings=queues.settings_told(settings))
 
-def _queue(address: Address) -> str:
-    """The name of a queue, checked."""
-    _check_namespace(address[0])
-    check_name("queue", address[1].removesuffix(DEAD_LETTER_SUFFIX))
-    return address[1]
-
-
-def _check_namespace(namespace: str) -> None:
-    if namespace != DEFAULT_NAMESPACE:
-        raise InvalidArgument("namespace", namespace, f"must be {DEFAULT_NAMESPACE!r} over gRPC")
-
-
-def _settings(address: Address, settings: Settings) -> pb.QueueSettings:
-    checks.check_settings(settings)
-    return pb.QueueSettings(queue=_queue(address), settings=queues.settings_told(settings))
-
-
-def _ids(address: Address, ids: Sequence[int] | None) -> pb.MessageIds:
-    if ids is None:
-        return pb.MessageIds(queue=_queue(address), all=True)
-    checks.check_ids(ids)
-    return pb.MessageIds(queue=_queue(address), ids=ids)
+    def _ids(self, address: Address, ids: Sequence[int] | None) -> pb.MessageIds:
+        if ids is None:
+            return pb.MessageIds(queue=self._queue(address), all=True)
+        checks.check_ids(ids)
+        return pb.MessageIds(queue=self._queue(address), ids=ids)

@@ -6,12 +6,11 @@ from typing import Literal
 
 from msgspec import Raw
 
-from crossdock.core.errors import Failures, InvalidArgument, QueueClosed
+from crossdock.core.errors import Failures
 from crossdock.core.ids import parse_receipt, receipt_text
-from crossdock.core.limits import CREDIT_MAX, DEFAULT_LEASE_MS, check_name, check_range
+from crossdock.core.limits import CREDIT_MAX, DEFAULT_LEASE_MS, check_range
 from crossdock.core.model import (
     DEFAULT_GROUP,
-    DEFAULT_NAMESPACE,
     Address,
     Delivery,
     Message,
@@ -22,7 +21,6 @@ from crossdock.core.model import (
     Settings,
     State,
 )
-from crossdock.core.policy import DEAD_LETTER_SUFFIX
 from crossdock.wire import json_api as api
 from crossdock.wire import json_api_looking as looking
 from crossdock.wire import json_api_queues as queues
@@ -32,37 +30,33 @@ from .base import SUBSCRIBE_WAIT_MS
 from .http_connection import HttpConnection, Reply
 from .http_errors import receipt_error
 from .http_member import HttpMember
-from .http_polls import Polls
+from .remote import RemoteTransport
 from .remote_member import RemoteMember
-from .remote_members import RemoteMembers
 
 ANONYMOUS = "anonymous"
 """The consumer that the server is told of where the caller names none."""
 
 
-class HttpTransport:
+class HttpTransport(RemoteTransport):
     """See `client.transport.Transport`. Bodies travel in base64, so that their bytes arrive as they are.
 
-    The HTTP door serves one namespace: `default` is the only one here. To be used in one event loop.
-    Every verb raises StoreUnavailable when the server does not answer, AccessDenied for a wrong key, RateLimited.
+    To be used in one event loop. Every verb raises StoreUnavailable when the server does not answer, AccessDenied for a
+    wrong key, RateLimited.
     """
 
+    _protocol = "HTTP"
     _connection_to: type[HttpConnection] = HttpConnection
 
     def __init__(self, url: str, api_key: str | None = None) -> None:
+        super().__init__()
         self._http = self._connection_to(url, api_key)
-        self._members = RemoteMembers()
-        self._polls = Polls()
 
     async def open(self) -> "HttpTransport":
         """Make ready for requests. Whether the server answers shows at the first one."""
         self._http.open()
         return self
 
-    async def close(self, grace: int = 0) -> None:
-        """Take no new work and end every wait. Members have up to `grace` ms to answer what they were given."""
-        self._polls.close()
-        await self._members.close(grace)
+    async def _disconnect(self) -> None:
         await self._http.close()
 
     # Messages
@@ -72,11 +66,6 @@ class HttpTransport:
         request = api.EnqueueBatch([_enqueue(message) for message in messages], "allOrNothing")
         stored = (await self._post(address, "/enqueue/batch", request)).read(api.BatchEnqueued)
         return SendResult(stored.ids, stored.duplicates)
-
-    async def send_within(
-        self, connection: object, address: Address, messages: Sequence[Message], settings: Settings | None = None
-    ) -> SendResult:
-        raise InvalidArgument("connection", connection, "needs a store in this process, not a server")
 
     async def receive(
         self,
@@ -98,7 +87,7 @@ class HttpTransport:
     ) -> list[Delivery]:
         request = api.Dequeue(group, consumer or ANONYMOUS, limit, _ms(lease), _ms(wait), auto_ack)
         reply = await self._http.call(
-            "POST", f"{_path(address)}/dequeue", request, queue=address[1], wait=wait, expected=(409,)
+            "POST", f"{self._path(address)}/dequeue", request, queue=address[1], wait=wait, expected=(409,)
         )
         if reply.status != 200:  # 204: there is nothing. 409: others of the group have it.
             return []
@@ -117,15 +106,6 @@ class HttpTransport:
             return self.nack(address, group, deliveries, 0)
 
         return self._keep(HttpMember(prefetch, auto_ack, receive, give_back, self._members.discard))
-
-    def _check_open(self) -> None:
-        if self._polls.closed:
-            raise QueueClosed("the connection is closing")
-
-    def _keep(self, member: RemoteMember) -> RemoteMember:
-        self._check_open()
-        self._members.add(member)
-        return member
 
     async def ack(self, address: Address, group: str, receipts: Sequence[Receipt]) -> Failures:
         return await self._answer(receipts, address, "/ack/batch", api.SettleBatch(group, _refs(receipts)))
@@ -161,17 +141,17 @@ class HttpTransport:
 
     async def update_queue(self, address: Address, settings: Settings) -> None:
         body = queues.settings_shown(settings)
-        await self._http.call("PUT", f"{_path(address)}/settings", body, queue=address[1])
+        await self._http.call("PUT", f"{self._path(address)}/settings", body, queue=address[1])
 
     async def delete_queue(self, address: Address) -> None:
-        await self._http.call("DELETE", f"{_path(address)}/delete", queue=address[1])
+        await self._http.call("DELETE", f"{self._path(address)}/delete", queue=address[1])
 
     async def queues(self, namespace: str) -> list[str]:
-        check_namespace(namespace)
+        self._check_namespace(namespace)
         return (await self._http.call("GET", "/queues")).read(queues.QueueNames).queues
 
     async def stats(self, address: Address) -> QueueStats:
-        reply = await self._http.call("GET", f"{_path(address)}/stats", queue=address[1])
+        reply = await self._http.call("GET", f"{self._path(address)}/stats", queue=address[1])
         return queues.stats_of(reply.read(queues.StatsShown).stats)
 
     async def create_group(self, address: Address, group: str) -> bool:
@@ -209,7 +189,7 @@ class HttpTransport:
         ]
 
     async def message(self, address: Address, message_id: int) -> Message:
-        path = f"/queues{_path(address)}/messages/{message_id}"
+        path = f"/queues{self._path(address)}/messages/{message_id}"
         reply = await self._http.call("GET", path, queue=address[1], message_id=message_id)
         return _message(reply.read(looking.PeekedOne).message)
 
@@ -230,24 +210,15 @@ class HttpTransport:
         return (await self._post(address, "/redrive", request)).read(queues.Counted).count
 
     async def _post(self, address: Address, path: str, request: object = None) -> Reply:
-        return await self._http.call("POST", _path(address) + path, request, queue=address[1])
+        return await self._http.call("POST", self._path(address) + path, request, queue=address[1])
 
-
-def _path(address: Address) -> str:
-    """Where the routes of a queue are. The name was checked, so that it cannot name another route."""
-    check_namespace(address[0])
-    check_name("queue", address[1].removesuffix(DEAD_LETTER_SUFFIX))
-    return f"/{address[1]}"
+    def _path(self, address: Address) -> str:
+        """Where the routes of a queue are. The name was checked, so that it cannot name another route."""
+        return f"/{self._queue(address)}"
 
 
 def _created(reply: Reply) -> bool:
     return reply.headers.get("x-created") == "true"
-
-
-def check_namespace(namespace: str) -> None:
-    """Raise InvalidArgument for a namespace that the JSON API does not serve."""
-    if namespace != DEFAULT_NAMESPACE:
-        raise InvalidArgument("namespace", namespace, f"must be {DEFAULT_NAMESPACE!r} over HTTP")
 
 
 def _ms(duration: int) -> str | int:

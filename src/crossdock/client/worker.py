@@ -12,11 +12,12 @@ from crossdock.core.clock import Clock
 from crossdock.core.durations import Duration, to_ms
 from crossdock.core.errors import InvalidArgument, QueueClosed
 from crossdock.core.model import DEFAULT_GROUP
+from crossdock.core.policy import check_queue
 
 from .aio import Connection, connect
 from .bodies import Body
 from .schedule import Schedule
-from .worker_handler import Function, Handler, check_queue
+from .worker_handler import Function, Handler
 from .worker_life import Life
 
 T = TypeVar("T")

@@ -7,7 +7,6 @@ from typing import cast
 from crossdock.core.durations import Duration, to_ms
 from crossdock.core.errors import InvalidArgument
 from crossdock.core.limits import BATCH_MESSAGES_MAX, DELAY_MS_MAX, LEASE_MS_MAX, LEASE_MS_MIN, check_name, check_range
-from crossdock.core.policy import DEAD_LETTER_SUFFIX
 from crossdock.core.text import printable
 
 from .received import Received
@@ -61,11 +60,6 @@ class Handler:
         except BaseException as error:  # Whatever it was, the thread goes on to the next message.
             return error
         return None
-
-
-def check_queue(queue: object) -> None:
-    """Raise InvalidArgument for what cannot name a queue; a derived dead-letter name can."""
-    check_name("queue", queue.removesuffix(DEAD_LETTER_SUFFIX) if isinstance(queue, str) else queue)
 
 
 def error_text(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from crossdock.broker import AsyncRuntime
 from crossdock.core.limits import CREDIT_MAX, check_range
 from crossdock.core.model import Address
 
-from .http import HttpTransport, check_namespace
+from .http import HttpTransport
 from .pushed_member import PushedMember
 from .remote_member import RemoteMember
 from .ws_connection import WsConnection
@@ -32,7 +32,7 @@ class WsTransport(HttpTransport):
         self, address: Address, group: str, prefetch: int, lease: int = 0, consumer: str = "", auto_ack: bool = False
     ) -> RemoteMember:
         """See PushedMember."""
-        check_namespace(address[0])
+        self._check_namespace(address[0])
         check_range("prefetch", prefetch, 1, CREDIT_MAX)
         query = {"queue": address[1], "group": group, "credit": str(prefetch)}
         query |= {"lease": f"{lease}ms"} if lease else {}

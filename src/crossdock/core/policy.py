@@ -13,6 +13,7 @@ from .limits import (
     DEFAULT_MAX_ATTEMPTS,
     GROUPS_MAX,
     QUEUES_MAX,
+    check_name,
 )
 from .model import (
     ATTEMPTS,
@@ -111,6 +112,14 @@ def too_many_queues() -> QueueFull:
 def too_many_groups(name: str) -> QueueFull:
     """The error of a queue of that name that can have no more groups."""
     return QueueFull(f"queue {name!r} has {GROUPS_MAX} groups already")
+
+
+def check_queue(name: object) -> str:
+    """Return `name` when it may name a queue, a derived dead-letter queue too; raise InvalidArgument otherwise."""
+    if not isinstance(name, str):
+        return check_name("queue", name)
+    check_name("queue", name.removesuffix(DEAD_LETTER_SUFFIX))  # It may be longer than others by its suffix.
+    return name
 
 
 def dead_letter_name(name: str, settings: Settings) -> str:

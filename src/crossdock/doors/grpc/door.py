@@ -7,9 +7,8 @@ from typing import TypeVar, cast
 
 from crossdock.broker.broker import Broker
 from crossdock.core.errors import QueueClosed
-from crossdock.core.limits import check_name
 from crossdock.core.model import Address
-from crossdock.core.policy import DEAD_LETTER_SUFFIX
+from crossdock.core.policy import check_queue
 
 T = TypeVar("T")
 
@@ -29,9 +28,7 @@ class Door:
         self._stopping = False
 
     def _address(self, name: str) -> Address:
-        # A dead-letter queue's name may be longer than others by its suffix.
-        check_name("queue", name.removesuffix(DEAD_LETTER_SUFFIX))
-        return (self.namespace, name)
+        return (self.namespace, check_queue(name))
 
     def stop(self) -> None:
         """End the streams whose client has nothing under way."""

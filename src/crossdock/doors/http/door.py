@@ -7,9 +7,8 @@ from functools import lru_cache
 from crossdock.broker.broker import Broker
 from crossdock.broker.bucket import RateLimit
 from crossdock.core.errors import QueueNotFound
-from crossdock.core.limits import check_name
 from crossdock.core.model import Address, QueueStats
-from crossdock.core.policy import DEAD_LETTER_SUFFIX
+from crossdock.core.policy import check_queue
 
 from ..shared.auth import ApiKey
 from ..shared.request_ids import RequestIds
@@ -32,9 +31,7 @@ class Door:
         """The address of a queue. Raises InvalidArgument for what cannot be a name."""
 
     def _address(self, name: str) -> Address:
-        # A dead-letter queue's name may be longer than others by its suffix.
-        check_name("queue", name.removesuffix(DEAD_LETTER_SUFFIX))
-        return (self.namespace, name)
+        return (self.namespace, check_queue(name))
 
     async def all_stats(self, limit: int | None = None) -> AsyncIterator[QueueStats]:
         """The stats of the queues, in order of name, letting other requests go on in between."""

@@ -10,9 +10,8 @@ from websockets.typing import Origin
 
 from crossdock.broker.broker import Broker
 from crossdock.core.errors import CrossdockError
-from crossdock.core.limits import check_name
 from crossdock.core.model import DEFAULT_NAMESPACE, Address
-from crossdock.core.policy import DEAD_LETTER_SUFFIX
+from crossdock.core.policy import check_queue
 from crossdock.wire.json_api_bodies import convert
 from crossdock.wire.ws import DEFAULT_QUEUE, Calling, Consuming, Publishing, Subscribing
 
@@ -106,6 +105,4 @@ class WsDoor:
         return Subscribe(peer, self.broker, self._address(subscribing.queue), subscribing)
 
     def _address(self, queue: str) -> Address:
-        # A dead-letter queue's name may be longer than others by its suffix.
-        check_name("queue", queue.removesuffix(DEAD_LETTER_SUFFIX))
-        return (self._namespace, queue)
+        return (self._namespace, check_queue(queue))
