@@ -14,7 +14,7 @@ from grpc.aio import AioRpcError, Metadata
 
 import crossdock
 from crossdock import AccessDenied, CrossdockError, InvalidArgument, QueueClosed, QueueNotFound, StoreUnavailable, aio
-from crossdock.client import grpc_feed
+from crossdock.client import feed
 from crossdock.client.grpc_connection import GrpcConnection
 from crossdock.doors.grpc import GrpcListener
 from crossdock.storage.memory import MemoryStore
@@ -26,8 +26,8 @@ Q = ("default", "q")
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(grpc_feed, "PAUSE_SECONDS_MIN", 0.001)
-    monkeypatch.setattr(grpc_feed, "PAUSE_SECONDS_MAX", 0.01)
+    monkeypatch.setattr(feed, "PAUSE_SECONDS_MIN", 0.001)
+    monkeypatch.setattr(feed, "PAUSE_SECONDS_MAX", 0.01)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from crossdock import (
     StoreUnavailable,
     aio,
 )
-from crossdock.client import ws_feed
+from crossdock.client import feed, ws_feed
 from crossdock.client.ws_connection import WsConnection
 from crossdock.config import Secret, Ws
 from crossdock.core.model import Settings
@@ -31,7 +31,7 @@ from ws_door import DoorInTest
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ws_feed, "PAUSE_SECONDS_MIN", 0.001)
+    monkeypatch.setattr(feed, "PAUSE_SECONDS_MIN", 0.001)
 
 
 @pytest.fixture

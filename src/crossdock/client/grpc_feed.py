@@ -1,7 +1,6 @@
 """What a server pushes to a member of a group over gRPC, and the answers that go back on the same stream."""
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
@@ -14,25 +13,23 @@ from crossdock.core.model import Delivery
 from crossdock.wire.protos import broker_pb2 as pb
 from crossdock.wire.protos.messages import delivery_of
 
+from .feed import Feed
 from .grpc_connection import GrpcConnection
 
 if TYPE_CHECKING:
     Call = aio.StreamStreamCall[pb.SubscribeRequest, pb.SubscribeResponse]
 
-PAUSE_SECONDS_MIN = 0.1
-PAUSE_SECONDS_MAX = 10.0
-"""Between two streams: doubled from each to the next, less by up to half (F35: not all clients at once)."""
 END_SECONDS = 5.0
 """How long the server may take to end a stream."""
 
-_log = logging.getLogger("crossdock.client")
 
-
-class GrpcFeed:
-    """The stream of one member, see `pushed_member.Feed`. It takes settlements too.
+class GrpcFeed(Feed):
+    """See Feed. Its connections are streams, which take settlements too.
 
     `arrived` gets the deliveries; `lost` is called when a stream has ended, which returns its leases.
     """
+
+    _losses = (StoreUnavailable, QueueClosed)
 
     def __init__(
         self,
@@ -42,14 +39,11 @@ class GrpcFeed:
         arrived: Callable[[Sequence[Delivery]], None],
         lost: Callable[[], None],
     ) -> None:
+        super().__init__(start.start.queue, random)
         self._connection = connection
         self._start = start
-        self._random = random
         self._arrived = arrived
         self._lost = lost
-        self._pause = PAUSE_SECONDS_MIN
-        self._task: asyncio.Task[None] | None = None
-        self._closing = False
         self._call: Call | None = None
         """The stream, once it has begun."""
         self._tags = count(1)
@@ -62,14 +56,6 @@ class GrpcFeed:
         """Whether settlements can go over the stream."""
         return self._call is not None
 
-    def run(self) -> None:
-        """Begin, unless it has begun. Raises what the server said when it ended the subscription for good."""
-        if self._task is None and not self._closing:
-            self._task = asyncio.create_task(self._run())
-        elif self._task is not None and self._task.done():
-            task, self._task = self._task, None
-            task.result()
-
     async def settle(self, settlement: pb.Settlement) -> pb.Settled:
         """Settle over the stream, which must be open. Raises StoreUnavailable when it ends meanwhile."""
         settlement.tag = next(self._tags)
@@ -79,13 +65,11 @@ class GrpcFeed:
         return await answer
 
     def end(self) -> None:
-        """Ask for no more, over a later stream neither."""
         self._start.credit = 0
         if self._call is not None:
             self._send(credit=0)
 
     async def close(self) -> None:
-        """End the stream; the server has given back its leases then, if it answers. May be called again."""
         self._closing = True
         if self._task is None:
             return
@@ -99,20 +83,7 @@ class GrpcFeed:
         self._task.cancel()
         await asyncio.wait([self._task])
 
-    async def _run(self) -> None:
-        queue = self._start.start.queue
-        while not self._closing:
-            try:
-                await self._read(queue)
-            except (StoreUnavailable, QueueClosed) as error:
-                if self._closing:
-                    return
-                _log.warning("subscription lost, will connect again: %s", error, extra={"queue": queue})
-            await asyncio.sleep(self._pause * (1 - self._random() / 2))
-            self._pause = min(2 * self._pause, PAUSE_SECONDS_MAX)
-
-    async def _read(self, queue: str) -> None:
-        """Take what comes over one stream until it ends. Raises what ended it."""
+    async def _read(self) -> None:
         call = self._connection.subscribe()
         try:
             with suppress(aio.AioRpcError, asyncio.InvalidStateError):  # Reading tells why.
@@ -122,7 +93,7 @@ class GrpcFeed:
             if not self._closing:
                 raise StoreUnavailable("the server ended the stream")
         except aio.AioRpcError as error:
-            raise self._connection.told(error, queue) from error
+            raise self._connection.told(error, self._queue) from error
         finally:
             self._call = None
             call.cancel()
@@ -136,7 +107,7 @@ class GrpcFeed:
     def _take(self, call: "Call", response: pb.SubscribeResponse) -> None:
         if response.started:
             self._call = call
-            self._pause = PAUSE_SECONDS_MIN
+            self._works()
         if response.deliveries:
             consumer = self._start.start.consumer
             self._arrived([delivery_of(each, consumer) for each in response.deliveries])

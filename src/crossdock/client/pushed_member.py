@@ -2,32 +2,16 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 from crossdock.core.errors import Failures, StoreUnavailable
 from crossdock.core.model import Delivery
 
+from .feed import Feed
 from .remote_member import RemoteMember
 
 Ack = Callable[[Sequence[Delivery]], Awaitable[Failures]]
 
 _log = logging.getLogger("crossdock.client")
-
-
-class Feed(Protocol):
-    """What brings the deliveries, over as many connections as it takes. A connection's end returns its leases."""
-
-    def run(self) -> None:
-        """Begin, unless it has begun. Raises what the server said when it ended the subscription for good."""
-        ...
-
-    def end(self) -> None:
-        """Ask for no more."""
-        ...
-
-    async def close(self) -> None:
-        """End the connection; the server has given back its leases then, if it answers. May be called again."""
-        ...
 
 
 class PushedMember(RemoteMember):
