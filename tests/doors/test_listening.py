@@ -25,12 +25,12 @@ async def test_no_connection_stays_open_that_nobody_has(turns: int) -> None:
     # In one of these turns asyncio has accepted the connection and knows no protocol for it yet.
     handed: list[asyncio.BaseTransport] = []
     listening = Listening("http", "127.0.0.1", 0, None, None)
-    await listening.start(lambda: Handed(handed))
+    await listening.listen(lambda: Handed(handed))
     with socket.create_connection(("127.0.0.1", listening.port)) as client:
         client.setblocking(False)
         for _ in range(turns):
             await asyncio.sleep(0)
-        assert await listening.stop()
+        assert await listening.stop_listening()
         for transport in handed:
             transport.close()
         assert await asyncio.wait_for(ended(client), 5)
@@ -45,7 +45,7 @@ async def ended(client: socket.socket) -> bool:
 
 async def test_it_stops_once() -> None:
     listening = Listening("ws", "127.0.0.1", 0, None, None)
-    assert not await listening.stop()
-    await listening.start(asyncio.Protocol)
-    assert await listening.stop()
-    assert not await listening.stop()
+    assert not await listening.stop_listening()
+    await listening.listen(asyncio.Protocol)
+    assert await listening.stop_listening()
+    assert not await listening.stop_listening()

@@ -16,6 +16,7 @@ from crossdock.core.limits import BATCH_BYTES_MAX
 from crossdock.core.model import DEFAULT_NAMESPACE
 
 from ..shared.auth import ApiKey
+from ..shared.listening import authority, url_of
 from ..shared.tls import tls_context
 from .broker_service import BrokerService
 from .counters import MethodCounters, Running
@@ -107,8 +108,7 @@ class GrpcListener:
     @property
     def url(self) -> str:
         """Where a client on this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - only shown
-        return f"{'grpcs' if self._credentials else 'grpc'}://{_target(host, self._port)}"
+        return url_of("grpcs" if self._credentials else "grpc", self._host, self._port)
 
     def metrics(self) -> "Iterator[Metric]":
         """The door's metrics for Prometheus."""
@@ -123,7 +123,7 @@ class GrpcListener:
         server = aio.server(interceptors=self._interceptors(), options=OPTIONS, maximum_concurrent_rpcs=CALLS_MAX)
         server.add_generic_rpc_handlers([service.handler() for service in self._services])
         await self._add_standard(server)
-        target = _target(self._host, self._port)
+        target = authority(self._host, self._port)
         try:
             if self._credentials is None:
                 self._port = server.add_insecure_port(target)
@@ -166,10 +166,6 @@ class GrpcListener:
         for name in ("", *names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-
-
-def _target(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _check_address(host: str, port: int) -> None:

@@ -8,13 +8,7 @@ from starlette.types import Scope, Send
 
 from crossdock.wire.json_api import Status
 
-Headers = list[tuple[bytes, bytes]]
-
-RESPOND = "crossdock.respond"
-"""The ASGI extension of our own listener that takes a whole response; see `connection`.
-
-It passes `send` by: what wraps `send` between listener and app must take it out of the scope.
-"""
+from ..shared.respond import RESPOND
 
 JSON = (b"content-type", b"application/json")
 

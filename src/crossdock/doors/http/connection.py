@@ -15,7 +15,7 @@ from uvicorn.server import ServerState
 from crossdock.wire.json_api import Problem
 
 from ..shared.request_ids import RequestIds
-from .answer import RESPOND, Headers
+from ..shared.respond import RESPOND, Headers
 
 HEAD_BYTES_MAX = 32 * 1024
 URL_BYTES_MAX = 8 * 1024

@@ -17,7 +17,7 @@ GRACE_S = 10.0
 CUT_S = 1.0
 
 
-class HttpListener:
+class HttpListener(Listening):
     """Serves `app` on one address, inside the running event loop. Signals are the caller's business.
 
     Port 0 takes a free one. With `tls_cert` and `tls_key`, the paths of PEM files, it speaks HTTPS.
@@ -31,7 +31,7 @@ class HttpListener:
         tls_cert: str | Path | None = None,
         tls_key: str | Path | None = None,
     ) -> None:
-        self._listening = Listening("http", host, port, tls_cert, tls_key)
+        super().__init__("http", host, port, tls_cert, tls_key)
         self._config = Config(
             app,
             http=Connection,
@@ -46,27 +46,17 @@ class HttpListener:
         self._state = Connections()
         self._watching: asyncio.Task[None] | None = None
 
-    @property
-    def port(self) -> int:
-        """The port in use; as given before the start."""
-        return self._listening.port
-
-    @property
-    def url(self) -> str:
-        """Where a client on this machine reaches it."""
-        return self._listening.url
-
     async def start(self) -> None:
         """Listen. Raises OSError when the address is taken or not ours."""
         self._config.load()
         loop = asyncio.get_running_loop()
         self._set_date()
-        await self._listening.start(self._connection)
+        await self.listen(self._connection)
         self._watching = loop.create_task(self._watch())
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
         """Stop listening, let running requests finish for up to `grace_s`, then cut. A second call does nothing."""
-        if not await self._listening.stop() or self._watching is None:
+        if not await self.stop_listening() or self._watching is None:
             return
         self._watching.cancel()
         for connection in list(self._state.connections):

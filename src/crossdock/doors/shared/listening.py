@@ -9,6 +9,17 @@ from .tls import tls_context
 _BACKLOG = 2048
 
 
+def authority(host: str, port: int) -> str:
+    """An address as URLs have it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def url_of(scheme: str, host: str, port: int) -> str:
+    """Where a client on this machine reaches what listens on `host`."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - only shown
+    return f"{scheme}://{authority(host, port)}"
+
+
 class Listening:
     """Listens on `host` and `port`, inside the running event loop; port 0 takes a free one.
 
@@ -33,16 +44,15 @@ class Listening:
     @property
     def url(self) -> str:
         """Where a client on this machine reaches it."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._host, self._host)  # noqa: S104 - only shown
-        return f"{self._scheme}{'s' if self._tls else ''}://{f'[{host}]' if ':' in host else host}:{self.port}"
+        return url_of(f"{self._scheme}{'s' if self._tls else ''}", self._host, self.port)
 
-    async def start(self, factory: Callable[[], asyncio.BaseProtocol]) -> None:
+    async def listen(self, factory: Callable[[], asyncio.BaseProtocol]) -> None:
         """Give each connection a protocol of `factory`. Raises OSError when the address is taken or not ours."""
         self._server = await asyncio.get_running_loop().create_server(
             factory, self._host, self._port, ssl=self._tls, backlog=_BACKLOG
         )
 
-    async def stop(self) -> bool:
+    async def stop_listening(self) -> bool:
         """Accept no more; every connection that was accepted has its protocol then. False when it did not listen."""
         if self._server is None:
             return False

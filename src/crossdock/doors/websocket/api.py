@@ -17,6 +17,7 @@ from crossdock.core.limits import BATCH_BYTES_MAX, ID_MAX, check_range
 from crossdock.wire.json_api_bodies import decode
 from crossdock.wire.ws import ApiCall, ApiReply, decode_call
 
+from ..shared.respond import RESPOND, Headers
 from .errors import error_frame
 from .frames import text_frame
 from .messages import Message
@@ -28,8 +29,6 @@ Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Event, Receive, Send], Awaitable[None]]
 """An ASGI application that answers by RESPOND."""
 
-RESPOND = "crossdock.respond"
-"""The extension by which the HTTP door's application hands over a response whole, and hears whether it was sent."""
 PREFIX = "/api/v1/"
 CALLS_MAX = 1000
 """Requests of one connection that are under way at once, long polls included."""
@@ -142,7 +141,7 @@ class _Call:
     async def _send(self, event: Event) -> None:
         raise NotImplementedError("the application must answer by the extension")
 
-    async def _respond(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
+    async def _respond(self, status: int, headers: Headers, body: bytes) -> bool:
         await self._peer.drained()
         if self.gone.is_set() or self._peer.gone:
             return False

@@ -5,7 +5,7 @@ import logging
 from collections import deque
 from http import HTTPStatus
 
-from websockets.frames import Frame
+from websockets.frames import CloseCode, Frame
 from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
@@ -22,8 +22,6 @@ HEAD_BYTES_MAX = 32 * 1024
 """Bytes of a handshake."""
 UNREAD_BYTES_MAX = 64 * 1024
 """What may wait for a client to read it. Beyond that nothing more is sent to it, and no message of it is looked at."""
-
-GOING_AWAY, INVALID_DATA = 1001, 1007
 
 _log = logging.getLogger("crossdock.websocket")
 _frames_log = logging.getLogger("crossdock.websocket.frames")
@@ -162,7 +160,7 @@ class Connection(asyncio.Protocol):
         try:
             message = self._messages.add(frame)
         except UnicodeDecodeError:
-            self._protocol.fail(INVALID_DATA, "a text message must be UTF-8")
+            self._protocol.fail(CloseCode.INVALID_DATA, "a text message must be UTF-8")
             self._pace.close(self._loop.time())
             return
         if message is not None and not self._pace.closing:
@@ -209,7 +207,7 @@ class Connection(asyncio.Protocol):
     def resume(self) -> None:
         self._pump()
         if self._stopping and not self._inbound and (self._session is None or self._session.idle):
-            self.close(GOING_AWAY, "the server is stopping")
+            self.close(CloseCode.GOING_AWAY, "the server is stopping")
 
     def close(self, code: int, reason: str) -> None:
         if self.gone or self._pace.closing:

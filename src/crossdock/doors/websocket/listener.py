@@ -15,7 +15,7 @@ GRACE_S = 10.0
 _TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
-class WsListener:
+class WsListener(Listening):
     """Serves `door` on one address, inside the running event loop. Signals are the caller's business.
 
     Port 0 takes a free one. With `tls_cert` and `tls_key`, the paths of PEM files, it speaks wss.
@@ -29,25 +29,15 @@ class WsListener:
         tls_cert: str | Path | None = None,
         tls_key: str | Path | None = None,
     ) -> None:
+        super().__init__("ws", host, port, tls_cert, tls_key)
         self._door = door
-        self._listening = Listening("ws", host, port, tls_cert, tls_key)
         self._connections = Connections()
         self._watching: asyncio.Task[None] | None = None
-
-    @property
-    def port(self) -> int:
-        """The port in use; as given before the start."""
-        return self._listening.port
-
-    @property
-    def url(self) -> str:
-        """Where a client on this machine reaches it."""
-        return self._listening.url
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address is taken or not ours."""
         await self._door.open()
-        await self._listening.start(self._accept)
+        await self.listen(self._accept)
         self._watching = asyncio.create_task(self._watch())
 
     async def stop(self, grace_s: float = GRACE_S) -> None:
@@ -55,7 +45,7 @@ class WsListener:
 
         Returns when the leases of all are given back. A second call does nothing.
         """
-        if not await self._listening.stop() or self._watching is None:
+        if not await self.stop_listening() or self._watching is None:
             return
         for connection in list(self._connections.all):
             connection.stop()

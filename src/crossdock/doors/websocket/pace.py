@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+from websockets.frames import CloseCode
+
 HANDSHAKE_S = 10
 """Seconds a client may take for its handshake."""
 ARRIVE_S = 30
@@ -15,8 +17,6 @@ PONG_S = 20
 CLOSE_S = 5
 """Seconds a client has to answer a close."""
 
-POLICY_VIOLATION, INTERNAL_ERROR = 1008, 1011
-
 
 class Late(NamedTuple):
     """What to close a connection with, because its client took too long."""
@@ -25,9 +25,9 @@ class Late(NamedTuple):
     reason: str
 
 
-TOO_SLOW = Late(POLICY_VIOLATION, f"a message must arrive within {ARRIVE_S} s")
-NOT_READING = Late(POLICY_VIOLATION, f"what is sent must be read within {READ_S} s")
-SILENT = Late(INTERNAL_ERROR, f"no answer to a ping within {PONG_S} s")
+TOO_SLOW = Late(CloseCode.POLICY_VIOLATION, f"a message must arrive within {ARRIVE_S} s")
+NOT_READING = Late(CloseCode.POLICY_VIOLATION, f"what is sent must be read within {READ_S} s")
+SILENT = Late(CloseCode.INTERNAL_ERROR, f"no answer to a ping within {PONG_S} s")
 
 
 class Pace:

@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Awaitable, Sequence
 
+from websockets.frames import CloseCode
+
 from crossdock.broker.broker import Broker
 from crossdock.core.errors import CrossdockError
 from crossdock.core.limits import DEFAULT_LEASE_MS
@@ -15,8 +17,6 @@ from .errors import error_frame
 from .messages import Message
 from .session import Peer
 from .turns import Turns
-
-POLICY_VIOLATION, INTERNAL_ERROR = 1008, 1011
 
 
 class Subscribe(Turns[bytes]):
@@ -66,9 +66,9 @@ class Subscribe(Turns[bytes]):
             return  # by this connection's end, or the server's
         self._peer.send(error_frame(error, self._peer.counters))
         if isinstance(error, CrossdockError):
-            self._peer.close(POLICY_VIOLATION, error.code)
+            self._peer.close(CloseCode.POLICY_VIOLATION, error.code)
         else:
-            self._peer.close(INTERNAL_ERROR, "internal")
+            self._peer.close(CloseCode.INTERNAL_ERROR, "internal")
 
     async def close(self, rest: Sequence[Message]) -> None:
         await self.cancel()
