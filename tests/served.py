@@ -1,20 +1,16 @@
 """A server as a process of its own, as the command starts it, and one in a thread of the test."""
 
-import asyncio
 import json
 import os
 import subprocess
 import sys
-import threading
-from concurrent.futures import Future
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import httpx
 
 from crossdock.config import Config, Grpc, Http, Secret, Ws
-from crossdock.server import Server
+from crossdock.testing.server import RunningServer
 
 STOP_SECONDS = 30
 ONE_DOOR = {"CROSSDOCK_GRPC": "off", "CROSSDOCK_WS": "off"}
@@ -70,7 +66,7 @@ class Served:
         return self.post(f"{queue}/dequeue", request, headers=headers, timeout=60)
 
 
-class ServerThread:
+class ServerThread(RunningServer):
     """A server on free ports in a thread of its own. Its other doors than HTTP open when they are asked for."""
 
     def __init__(
@@ -82,36 +78,19 @@ class ServerThread:
         grpc: Grpc = Grpc(),  # noqa: B008
     ) -> None:
         http = Http(port=0, api_key=Secret(api_key), rate_limit=rate, rate_burst=1)
-        self._config = Config(store=store, http=http, ws=ws, grpc=grpc)
-        self._started: Future[list[str]] = Future()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
-        self.url = ""
-        self.ws_url = ""
-        self.grpc_url = ""
+        super().__init__(Config(store=store, http=http, ws=ws, grpc=grpc))
 
     def __enter__(self) -> "ServerThread":
-        self._thread.start()
-        urls = self._started.result(30)
-        self.url = urls[0]
-        self.grpc_url = next((url for url in urls if url.startswith("grpc")), "")
-        self.ws_url = next((url for url in urls if url.startswith("ws")), "")
+        super().__enter__()
         return self
 
-    async def _serve(self) -> None:
-        self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        server = Server(self._config)
-        try:
-            await server.start()
-        except BaseException as error:
-            self._started.set_exception(error)
-            raise
-        self._started.set_result(server.urls)
-        await self._stopping.wait()
-        await server.stop()
+    @property
+    def grpc_url(self) -> str:
+        return self._url_of("grpc")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join(30)
-        assert not self._thread.is_alive()
+    @property
+    def ws_url(self) -> str:
+        return self._url_of("ws")
+
+    def _url_of(self, scheme: str) -> str:
+        return next((url for url in self.urls if url.startswith(scheme)), "")

@@ -1,16 +1,15 @@
 """Members of a group: never more than the prefetch unanswered, shared fairly, and nothing kept when they end."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
-from crossdock.broker import AsyncRuntime, Broker
+from crossdock.broker import Broker
 from crossdock.broker.access import EVERYTHING, Principal
 from crossdock.broker.holding import AHEAD_MAX
 from crossdock.core.errors import InvalidArgument, QueueClosed, QueueNotFound
 from crossdock.core.limits import CREDIT_MAX
-from crossdock.core.model import Delivery, Message, Settings
+from crossdock.core.model import Delivery, Message
 from crossdock.testing.clock import VirtualClock
 from desk import HOUR, Q, SuspendingStore, bodies, send, turns
 from pushing import Pushing
@@ -234,21 +233,6 @@ async def test_consumers_may_answer_until_the_deadline_of_the_close(broker: Brok
     await closing
     stats = await store.stats(Q, clock.now())
     assert (stats.ready, stats.leased, len(slow.got)) == (2, 0, 1)
-
-
-@pytest.fixture
-def store() -> SuspendingStore:
-    return SuspendingStore()
-
-
-@pytest.fixture
-async def slow(store: SuspendingStore, clock: VirtualClock) -> AsyncIterator[Broker]:
-    broker = Broker(store, AsyncRuntime(clock))
-    await broker.open()
-    await broker.create_queue(Q, Settings(max_attempts=0))
-    yield broker
-    store.answer.set()
-    await broker.close()
 
 
 async def test_close_while_the_store_answers_gives_the_lease_back(slow: Broker, store: SuspendingStore) -> None:

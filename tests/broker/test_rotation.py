@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 
 import pytest
 
@@ -12,7 +12,7 @@ from crossdock.broker.member import Member
 from crossdock.broker.runtime import LoopWaiter
 from crossdock.core.errors import QueueClosed, QueueNotFound, StoreUnavailable
 from crossdock.core.limits import WAITERS_MAX
-from crossdock.core.model import Delivery, Message, Settings
+from crossdock.core.model import Delivery, Message
 from crossdock.testing.clock import VirtualClock
 from desk import HOUR, Q, SuspendingStore, bodies, send, turns, waiting
 
@@ -281,21 +281,6 @@ async def test_a_message_makes_two_wakeups_at_most(clock: VirtualClock, batch: i
 
 
 # A store that answers later
-
-
-@pytest.fixture
-def store() -> SuspendingStore:
-    return SuspendingStore()
-
-
-@pytest.fixture
-async def slow(store: SuspendingStore, clock: VirtualClock) -> AsyncIterator[Broker]:
-    broker = Broker(store, AsyncRuntime(clock))
-    await broker.open()
-    await broker.create_queue(Q, Settings(max_attempts=0))
-    yield broker
-    store.answer.set()
-    await broker.close()
 
 
 async def test_a_cancelled_wait_loses_nothing_that_is_on_its_way(slow: Broker, store: SuspendingStore) -> None:

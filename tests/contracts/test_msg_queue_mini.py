@@ -4,28 +4,15 @@ The docstrings name the line. `config.yml` has its tests in tests/config, gRPC i
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from crossdock.storage.base import Store
-from crossdock.storage.log import LogStore
 from crossdock.storage.memory import MemoryStore
-from crossdock.storage.sqlite import SqliteStore
 from http_door import CONSUMER, GROUP, HttpDoor
 
 HOUR, DAY = 3_600_000, 86_400_000
-
-
-@pytest.fixture(params=["memory", "sqlite", "log"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    stores: dict[str, Callable[[], Store]] = {
-        "memory": MemoryStore,
-        "sqlite": lambda: SqliteStore(tmp_path / "queues.db"),
-        "log": lambda: LogStore(tmp_path / "log"),
-    }
-    return stores[request.param]()
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ The docstrings name the line. `config.yml` has its tests in tests/config, HTTP a
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -15,22 +14,10 @@ from grpc import StatusCode, aio
 
 from crossdock.core.errors import StoreFailed
 from crossdock.storage.base import Store
-from crossdock.storage.log import LogStore
 from crossdock.storage.memory import MemoryStore
-from crossdock.storage.sqlite import SqliteStore
 from grpc_door import CONSUMER, GROUP, QUEUE_SERVICE, GrpcDoor, trailing
 
 KEY = "hunter2"
-
-
-@pytest.fixture(params=["memory", "sqlite", "log"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    stores: dict[str, Callable[[], Store]] = {
-        "memory": MemoryStore,
-        "sqlite": lambda: SqliteStore(tmp_path / "queues.db"),
-        "log": lambda: LogStore(tmp_path / "log"),
-    }
-    return stores[request.param]()
 
 
 @pytest.fixture

@@ -3,8 +3,7 @@
 The docstrings name the line. The modes have their tests in tests/config, WebSocket its own.
 """
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 from google.protobuf.descriptor import FieldDescriptor
@@ -12,24 +11,12 @@ from grpc import StatusCode
 
 from crossdock.core.model import Settings
 from crossdock.storage.base import Store
-from crossdock.storage.log import LogStore
 from crossdock.storage.memory import MemoryStore
-from crossdock.storage.sqlite import SqliteStore
 from grpc_door import MESSAGE_QUEUE, QUEUE_SERVICE, GrpcDoor
 
 STREAM = f"{MESSAGE_QUEUE}/StreamMessages"
 BODY = "/wA="
 """Bytes that are no text, as JSON writes them."""
-
-
-@pytest.fixture(params=["memory", "sqlite", "log"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    stores: dict[str, Callable[[], Store]] = {
-        "memory": MemoryStore,
-        "sqlite": lambda: SqliteStore(tmp_path / "queues.db"),
-        "log": lambda: LogStore(tmp_path / "log"),
-    }
-    return stores[request.param]()
 
 
 @pytest.fixture
